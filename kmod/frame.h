@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Frame: pages under a handle. Its memory outlives the handle while a device
+ * or a packet still refers to it, charged to its user, reachable by nobody.
+ */
+#ifndef EXO_KMOD_FRAME_H
+#define EXO_KMOD_FRAME_H
+
+#include "env.h"
+#include "object.h"
+#include "pages.h"
+
+/**
+ * struct exo_frame - a run of pages
+ * @obj: head
+ * @pages: the memory
+ */
+struct exo_frame {
+	struct exo_object obj;
+	struct exo_pages *pages;
+};
+
+/**
+ * exo_frame_get() - look a frame up
+ * @env: the env
+ * @handle: its handle
+ *
+ * Context: any but interrupt. Return: the frame with a reference that the
+ * caller puts (exo_object_put() or exo_object_put_atomic()), or ERR_PTR:
+ * -ENOENT no such handle, -EBADF not a frame.
+ */
+static inline struct exo_frame *exo_frame_get(struct exo_env *env, u32 handle)
+{
+	struct exo_object *obj = exo_env_get(env, handle, EXO_OBJECT_FRAME);
+
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	return container_of(obj, struct exo_frame, obj);
+}
+
+#endif /* EXO_KMOD_FRAME_H */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Objects: what a handle stands for.
+ *
+ * Each resource (frame, extent, cq, flow) is a struct that embeds an
+ * exo_object and one row in object_ops[]. A handle holds one reference; work
+ * in flight (a bio, a packet) holds others, so that memory outlives the handle
+ * exactly as long as a device may still touch it.
+ */
+#ifndef EXO_KMOD_OBJECT_H
+#define EXO_KMOD_OBJECT_H
+
+#include <linux/kref.h>
+#include <linux/workqueue.h>
+
+struct exo_env;
+struct exo_pages;
+
+enum exo_object_type {
+	EXO_OBJECT_FRAME,
+	EXO_OBJECT_EXTENT,
+	EXO_OBJECT_CQ,
+	EXO_OBJECT_FLOW,
+	EXO_OBJECT_NR,
+};
+
+/**
+ * struct exo_object - head of every resource
+ * @refs: handle + work in flight + lookups
+ * @type: row in object_ops[]
+ * @release_work: carries the last put out of atomic context
+ */
+struct exo_object {
+	struct kref refs;
+	enum exo_object_type type;
+	struct work_struct release_work;
+};
+
+/**
+ * struct exo_object_ops - what a type does at the turns of its life
+ * @name: for messages
+ * @pages: memory that may be mapped, or NULL
+ * @ready: true while the library has something to consume; called under the
+ *         env's xa_lock, must not sleep; NULL if the type has no ring
+ * @close: the handle is gone: unbind from the world so that nothing new
+ *         begins. Sleeps; never fails. NULL if there is nothing to unbind
+ * @destroy: last reference gone: free. Sleeps; never fails
+ */
+struct exo_object_ops {
+	const char *name;
+	struct exo_pages *(*pages)(struct exo_object *obj);
+	bool (*ready)(struct exo_object *obj);
+	void (*close)(struct exo_object *obj);
+	void (*destroy)(struct exo_object *obj);
+};
+
+extern const struct exo_object_ops *const object_ops[EXO_OBJECT_NR];
+extern const struct exo_object_ops exo_frame_ops;
+extern const struct exo_object_ops exo_extent_ops;
+extern const struct exo_object_ops exo_cq_ops;
+extern const struct exo_object_ops exo_flow_ops;
+
+int exo_object_init(void);
+void exo_object_exit(void);
+u64 exo_object_count(void);
+
+void exo_object_setup(struct exo_object *obj, enum exo_object_type type);
+void exo_object_close(struct exo_object *obj);
+void exo_object_put(struct exo_object *obj);
+void exo_object_put_atomic(struct exo_object *obj);
+
+/**
+ * exo_object_hold() - take another reference on an object already held
+ * @obj: the object
+ *
+ * Context: any.
+ */
+static inline void exo_object_hold(struct exo_object *obj)
+{
+	kref_get(&obj->refs);
+}
+
+#endif /* EXO_KMOD_OBJECT_H */
