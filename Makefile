@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Builds exo: the kernel module, libexo, the tools and samples, the tests.
+#
+# A folder adds what it has by a build.mk of its own (every build.mk two levels
+# down is read), which appends to these, all paths from the top of the tree:
+#
+#   PROGRAMS    executables, as paths under the build directory: "cheetah" is
+#               built as build/cheetah.  Program P takes
+#                 P_SRCS    its sources (default: P.c)
+#                 P_LIBS    libraries: "exo" is libexo and what it needs, any
+#                           other word goes to the linker as it is
+#                 P_CFLAGS  compiler flags for its sources (a source file that
+#                           several programs share takes those of the first)
+#                 P_DEPS    files to be made before its sources are compiled
+#   LIBEXO_SRCS, LIBEXO_LIBS
+#               sources of libexo (default: libexo/*.c), linker words
+#   TESTS_HOST  tests that run here, under ASan + UBSan if they are programs
+#   TESTS_VM    tests that run in the guest, on each kernel
+#               An entry that ends in .c is a program (dir/x.c is built as
+#               build/dir/x, and dir/x_SRCS and so on apply); any other is a
+#               script, run where it is.  See tools/check for what a test does.
+#   TEST_KMODS  .c files of test modules, built as build/kmod-V/NAME.ko
+#   EXTRA       further targets that "all" makes
+#
+# make WERROR= does without -Werror; make SANITIZE=1 builds user space with
+# ASan + UBSan into build-asan; make KERNELS=6.1 builds for that kernel only.
+
+B := $(if $(SANITIZE),build-asan,build)
+KERNELS ?= 6.1 6.12
+WERROR ?= -Werror
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+EXO_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wstrict-prototypes \
+	-Wmissing-prototypes $(WERROR) -fPIC -Iinclude/uapi -Ilibexo/include
+ifdef SANITIZE
+EXO_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+EXO_LDFLAGS += -fsanitize=address,undefined
+endif
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+.PHONY: all
+all: ## build user space, the modules for each kernel, the test rig
+
+include $(wildcard */build.mk */*/build.mk)
+
+# Folders without a build.mk.
+LIBEXO_SRCS ?= $(wildcard libexo/*.c)
+LIBEXO_LIBS ?= -luring
+ifeq ($(wildcard tools/exoctl/build.mk),)
+ifneq ($(wildcard tools/exoctl/*.c),)
+PROGRAMS += exoctl
+exoctl_SRCS := $(wildcard tools/exoctl/*.c)
+exoctl_LIBS := exo
+endif
+endif
+
+# User space ----------------------------------------------------------------
+
+stem = $(patsubst %.c,%,$(1))
+TEST_PROGRAMS_HOST := $(call stem,$(filter %.c,$(TESTS_HOST)))
+TEST_PROGRAMS_VM := $(call stem,$(filter %.c,$(TESTS_VM)))
+ALL_PROGRAMS := $(sort $(PROGRAMS) $(TEST_PROGRAMS_HOST) $(TEST_PROGRAMS_VM))
+
+LIBEXO := $(if $(LIBEXO_SRCS),$(B)/libexo/libexo.a)
+LIBEXO_SO := $(if $(LIBEXO_SRCS),$(B)/libexo/libexo.so.0)
+LIBEXO_OBJS := $(LIBEXO_SRCS:%.c=$(B)/obj/%.o)
+LIBEXO_MAP := $(wildcard libexo/libexo.map)
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXO_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libexo/libexo.a: $(LIBEXO_OBJS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libexo/libexo.so.0: $(LIBEXO_OBJS) $(LIBEXO_MAP)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(EXO_LDFLAGS) -shared -Wl,-soname,libexo.so.0 \
+		$(LIBEXO_MAP:%=-Wl,--version-script=%) -o $@ $(LIBEXO_OBJS) \
+		$(LIBEXO_LIBS)
+	@ln -sf libexo.so.0 $(@D)/libexo.so
+
+# $(call program,NAME): objects, libraries and the link of one executable.
+define program
+$(1)_SRCS ?= $(1).c
+$(1)_OBJS := $$(patsubst %.c,$(B)/obj/%.o,$$($(1)_SRCS))
+$$($(1)_OBJS): OBJ_CFLAGS = $$($(1)_CFLAGS)
+$$($(1)_OBJS): | $$($(1)_DEPS)
+$(B)/$(1): $$($(1)_OBJS) $$(if $$(filter exo,$$($(1)_LIBS)),$(LIBEXO))
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) $$(EXO_LDFLAGS) -o $$@ $$($(1)_OBJS) \
+		$$(foreach l,$$($(1)_LIBS),$$(if $$(filter exo,$$l),$(LIBEXO) $(LIBEXO_LIBS),$$l))
+OBJS += $$($(1)_OBJS)
+endef
+$(foreach p,$(ALL_PROGRAMS),$(eval $(call program,$(p))))
+
+-include $(patsubst %.o,%.d,$(sort $(OBJS) $(LIBEXO_OBJS)))
+
+.PHONY: user tests tests-host
+user: $(LIBEXO) $(LIBEXO_SO) $(PROGRAMS:%=$(B)/%) $(EXTRA)
+tests: $(ALL_PROGRAMS:%=$(B)/%)
+tests-host: $(TEST_PROGRAMS_HOST:%=$(B)/%)
+
+# Modules -------------------------------------------------------------------
+#
+# A kernel's module is made in build/kmod-V, where the sources are linked, so
+# that the kernels do not share objects and the tree stays clean.
+
+KMOD_SRCS := $(sort $(shell find kmod include/uapi -name '*.[chS]' -o -name 'Kbuild*' 2>/dev/null))
+headers = $(lastword $(shell ls -d /usr/src/linux-headers-$(1).*-amd64 2>/dev/null | sort -V))
+KMODS := $(if $(filter %.c,$(KMOD_SRCS)),$(KERNELS:%=build/kmod-%/exo.ko)) \
+	$(if $(TEST_KMODS),$(KERNELS:%=build/kmod-%/tests/.made))
+
+# $(call kbuild,DIRECTORY,KERNEL), once at a time in a directory
+define kbuild
+$(if $(call headers,$(2)),,$(error no headers of Linux $(2); run make setup))
+flock $(1) $(MAKE) --no-print-directory -C $(call headers,$(2)) \
+	M=$(CURDIR)/$(1) W=1 KCFLAGS="$(WERROR)" modules
+endef
+
+build/kmod-%/exo.ko: Kbuild $(KMOD_SRCS)
+	@mkdir -p $(@D)
+	@find $(@D) -xtype l -delete
+	@for f in $^; do mkdir -p $(@D)/$$(dirname $$f) && \
+		ln -sfn $(CURDIR)/$$f $(@D)/$$f || exit; done
+	$(call kbuild,$(@D),$*)
+	@touch $@
+
+build/kmod-%/tests/.made: $(TEST_KMODS) $(filter include/%,$(KMOD_SRCS))
+	@mkdir -p $(@D)
+	@ln -sf $(TEST_KMODS:%=$(CURDIR)/%) $(@D)/
+	@ln -sfn $(CURDIR)/include $(@D)/include
+	@{ echo 'ccflags-y += -I$$(src)/include/uapi'; \
+	   echo 'obj-m := $(notdir $(TEST_KMODS:.c=.o))'; } >$(@D)/Kbuild
+	$(call kbuild,$(@D),$*)
+	@for m in $(notdir $(TEST_KMODS:.c=.ko)); do \
+		ln -f $(@D)/$$m build/kmod-$*/$$m || exit; done
+	@touch $@
+
+.PHONY: modules
+modules: $(KMODS) ## build the kernel modules only
+
+# Rig -----------------------------------------------------------------------
+
+RIG := build/rig/count.so build/rig/vm-host build/rig/vm-mark
+
+build/rig/count.so: tools/vm/count.c tools/vm/qplugin.h tools/vm/mark.h
+	@mkdir -p $(@D)
+	$(CC) -O2 -g $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -shared -o $@ $<
+
+build/rig/vm-%: tools/vm/guest/vm-%.c tools/vm/mark.h
+	@mkdir -p $(@D)
+	$(CC) -O2 $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -static -o $@ $<
+
+.PHONY: rig
+rig: $(RIG) ## build what tools/vm needs
+
+# ---------------------------------------------------------------------------
+
+all: user $(if $(SANITIZE),,modules rig)
+
+.PHONY: setup demo check bench-http style list-tests clean help
+setup: ## install the Debian packages that building and testing need
+	tools/setup
+
+check: ## install what is missing, build, run all tests
+	tools/setup
+	tools/check
+
+demo: all ## show what it does, in a virtual machine
+	tools/demo
+
+bench-http: all ## measure the web server against others
+	tools/bench/http
+
+style: ## check the sources against the rules of the house
+	tools/style
+
+list-tests:
+	@$(foreach t,$(sort $(TESTS_HOST)),echo host $(t);)
+	@$(foreach t,$(sort $(TESTS_VM)),echo vm $(t);)
+
+clean: ## remove what was built
+	rm -rf build build-asan
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14

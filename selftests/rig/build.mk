@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Tests of the rig itself.
+TESTS_HOST += selftests/rig/machine.sh selftests/rig/splat.sh \
+	selftests/rig/count.sh selftests/rig/runner.sh selftests/rig/lint.sh
+TESTS_VM += selftests/rig/guest.sh selftests/rig/wires.sh \
+	selftests/rig/program.c
+TEST_KMODS += selftests/rig/rig_splat.c

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Does the guest's test runner see a splat, a module held, a test that hangs,
+# and go on with the next test?
+# timeout: 100
+set -uo pipefail
+. selftests/rig/tap.sh
+
+out=$(tools/vm/run --name rig-runner -- '
+	cd /tmp
+	printf "#!/bin/sh\ninsmod /exo/build/kmod-6.1/rig_splat.ko what=warn\nrmmod rig_splat\n" > splat
+	printf "#!/bin/sh\nsleep 50\n" > hang
+	printf "#!/bin/sh\nsleep 500 & exit 3\n" > leave
+	printf "#!/bin/sh\npgrep -x sleep && exit 1\nexit 0\n" > clean
+	chmod +x splat hang leave clean
+	vm-check 20 /tmp/splat 2 /tmp/hang 20 /tmp/leave 20 /tmp/clean' 2>/dev/null)
+is "the machine reports the splat" $? 70
+like "the splat is the first test's" "$out" '@@ end /tmp/splat 0 splat'
+like "a test that hangs is ended" "$out" '@@ end /tmp/hang 124 ok'
+like "a test's status is passed on" "$out" '@@ end /tmp/leave 3 ok'
+like "nothing of a test is left for the next" "$out" '@@ end /tmp/clean 0 ok'
+finish

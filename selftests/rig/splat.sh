@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Is each kind of complaint of the kernel noticed, on each kernel?
+# timeout: 200
+set -uo pipefail
+. selftests/rig/tap.sh
+
+splat() {
+	local kernel=$1 what=$2 pattern=$3 err
+
+	err=$(tools/vm/run --kernel "$kernel" --name rig-splat -- \
+		"insmod build/kmod-$kernel/rig_splat.ko what=$what; exit 0" 2>&1)
+	is "$kernel: $what gives 70" $? 70
+	like "$kernel: $what is shown" "$err" "complained: .*$pattern"
+}
+
+for kernel in 6.1 6.12; do
+	splat $kernel warn 'WARNING: .*rig_splat'
+	splat $kernel oops 'BUG: kernel NULL pointer'
+done
+splat 6.1 bug 'kernel BUG at'
+splat 6.1 panic 'Kernel panic'
+
+tools/vm/run --name rig-splat -- \
+	'insmod build/kmod-6.1/rig_splat.ko what=none && rmmod rig_splat'
+is "no complaint, no splat" $? 0
+finish

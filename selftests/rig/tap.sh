@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# tap.sh: TAP output for shell tests.  Source it, say `is WHAT GOT WANTED` and
+# `like WHAT TEXT PATTERN`, end with `finish`.
+tap_n=0
+tap_bad=0
+
+is() {
+	tap_n=$((tap_n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $tap_n - $1"
+	else
+		tap_bad=1
+		echo "not ok $tap_n - $1"
+		echo "# got '$2', wanted '$3'"
+	fi
+}
+
+like() {
+	tap_n=$((tap_n + 1))
+	if grep -qE -e "$3" <<<"$2"; then
+		echo "ok $tap_n - $1"
+	else
+		tap_bad=1
+		echo "not ok $tap_n - $1"
+		echo "# no match for '$3' in:"
+		sed 's/^/#   /' <<<"$2"
+	fi
+}
+
+finish() {
+	echo "1..$tap_n"
+	exit "$tap_bad"
+}
