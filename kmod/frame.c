@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Frame: the command that allocates pages, and the object around them. */
+#include <linux/err.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+
+#include <linux/exo.h>
+
+#include "command.h"
+#include "frame.h"
+
+static struct exo_pages *frame_pages(struct exo_object *obj)
+{
+	return container_of(obj, struct exo_frame, obj)->pages;
+}
+
+static void frame_destroy(struct exo_object *obj)
+{
+	struct exo_frame *frame = container_of(obj, struct exo_frame, obj);
+
+	exo_pages_free(frame->pages);
+	kfree(frame);
+}
+
+const struct exo_object_ops exo_frame_ops = {
+	.name		= "frame",
+	.pages		= frame_pages,
+	.destroy	= frame_destroy,
+};
+
+static struct exo_frame *frame_new(struct exo_env *env, u32 nr_pages,
+				   u32 order)
+{
+	struct exo_frame *frame;
+	struct exo_pages *pages;
+
+	frame = kzalloc(sizeof(*frame), GFP_KERNEL_ACCOUNT);
+	if (!frame)
+		return ERR_PTR(-ENOMEM);
+	pages = exo_pages_alloc(env, nr_pages, order);
+	if (IS_ERR(pages)) {
+		kfree(frame);
+		return ERR_CAST(pages);
+	}
+	frame->pages = pages;
+	exo_object_setup(&frame->obj, EXO_OBJECT_FRAME);
+	return frame;
+}
+
+/**
+ * exo_frame_alloc() - EXO_CMD_FRAME_ALLOC
+ * @cmd: struct exo_frame_alloc
+ *
+ * Context: sleeps. Return: 0; -EINVAL count or order out of range, count not a
+ * multiple of 2^order; else as exo_pages_alloc().
+ */
+int exo_frame_alloc(struct exo_command *cmd)
+{
+	struct exo_frame_alloc *arg = cmd->arg;
+	struct exo_frame *frame;
+	int rc;
+
+	if (!arg->nr_pages || arg->nr_pages > EXO_MAX_PAGES ||
+	    arg->order > EXO_MAX_ORDER ||
+	    !IS_ALIGNED(arg->nr_pages, 1U << arg->order))
+		return -EINVAL;
+	frame = frame_new(cmd->env, arg->nr_pages, arg->order);
+	if (IS_ERR(frame))
+		return PTR_ERR(frame);
+	rc = exo_command_install(cmd, &frame->obj);
+	if (rc) {
+		exo_object_put(&frame->obj);
+		return rc;
+	}
+	arg->out_handle = cmd->handle;
+	arg->out_reserved = 0;
+	arg->out_mmap_offset = exo_env_mmap_offset(cmd->handle);
+	return 0;
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * exo: an exokernel hosted in a Linux kernel module.
+ *
+ * The module tracks who owns which frame, extent and flow, checks every use,
+ * and takes resources back; how they are used is the library's affair. Start
+ * reading here, then command.c (what can be asked, the ioctl_ops[] table) and
+ * object.c (what can be held, the object_ops[] table). This file only opens
+ * and closes the door: the device node and the order of setting up.
+ */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+
+#include <linux/exo.h>
+
+#include "command.h"
+#include "compat/uring.h"
+#include "env.h"
+#include "object.h"
+
+static int exo_fop_open(struct inode *inode, struct file *file)
+{
+	struct exo_env *env = exo_env_open(file);
+
+	if (IS_ERR(env))
+		return PTR_ERR(env);
+	file->private_data = env;
+	return 0;
+}
+
+static int exo_fop_release(struct inode *inode, struct file *file)
+{
+	exo_env_close(file->private_data);
+	return 0;
+}
+
+static long exo_fop_ioctl(struct file *file, unsigned int nr,
+			  unsigned long arg)
+{
+	return exo_command_ioctl(file->private_data, nr, arg);
+}
+
+static int exo_fop_uring_cmd(struct io_uring_cmd *ioucmd,
+			     unsigned int issue_flags)
+{
+	return exo_command_uring(ioucmd->file->private_data, ioucmd,
+				 issue_flags);
+}
+
+static int exo_fop_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return exo_env_mmap(file->private_data, vma);
+}
+
+static __poll_t exo_fop_poll(struct file *file, poll_table *wait)
+{
+	struct exo_env *env = file->private_data;
+
+	poll_wait(file, &env->wait, wait);
+	return exo_env_ready(env) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static const struct file_operations exo_fops = {
+	.owner		= THIS_MODULE,
+	.open		= exo_fop_open,
+	.release	= exo_fop_release,
+	.unlocked_ioctl	= exo_fop_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.uring_cmd	= exo_fop_uring_cmd,
+	.mmap		= exo_fop_mmap,
+	.poll		= exo_fop_poll,
+};
+
+static struct miscdevice exo_device = {
+	.minor		= MISC_DYNAMIC_MINOR,
+	.name		= "exo",
+	.fops		= &exo_fops,
+	.mode		= 0660,
+};
+
+static int __init exo_init(void)
+{
+	int rc;
+
+	rc = exo_object_init();
+	if (rc)
+		return rc;
+	rc = exo_io_init();
+	if (rc)
+		goto err_object;
+	rc = exo_disk_init();
+	if (rc)
+		goto err_io;
+	rc = exo_net_init();
+	if (rc)
+		goto err_disk;
+	rc = misc_register(&exo_device);
+	if (rc)
+		goto err_net;
+	return 0;
+
+err_net:
+	exo_net_exit();
+err_disk:
+	exo_disk_exit();
+err_io:
+	exo_io_exit();
+err_object:
+	exo_object_exit();
+	return rc;
+}
+
+/*
+ * No env is open now and nothing is attached: both hold a reference on the
+ * module. What may be left is work that devices have not finished; each exit
+ * waits for its own kind, object_exit for the memory behind it.
+ */
+static void __exit exo_exit(void)
+{
+	misc_deregister(&exo_device);
+	exo_net_exit();
+	exo_disk_exit();
+	exo_io_exit();
+	exo_object_exit();
+}
+
+module_init(exo_init);
+module_exit(exo_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The exo authors");
+MODULE_DESCRIPTION("Exokernel: raw block extents, frames and packet flows for libraries");

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages: allocation and the two charges.
+ *
+ * The user pays in locked_vm, so that a fork does not multiply what may be
+ * held; the ceiling keeps all users together from starving the host, because
+ * these pages do not count in the OOM killer's badness.
+ */
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "env.h"
+#include "pages.h"
+
+static unsigned int page_limit_percent = 25;
+module_param(page_limit_percent, uint, 0444);
+MODULE_PARM_DESC(page_limit_percent,
+		 "Most memory for frames and rings of all users together, in percent of RAM");
+
+static atomic_long_t nr_charged;
+
+/**
+ * exo_pages_count() - pages charged at the moment
+ *
+ * Return: the count, rings and orphans included.
+ */
+u64 exo_pages_count(void)
+{
+	return atomic_long_read(&nr_charged);
+}
+
+/* Adds nr unless that goes beyond max. */
+static bool add_below(atomic_long_t *counter, unsigned long nr,
+		      unsigned long max)
+{
+	long now = atomic_long_read(counter);
+
+	do {
+		if (now + nr > max)
+			return false;
+	} while (!atomic_long_try_cmpxchg(counter, &now, now + nr));
+	return true;
+}
+
+static int charge(struct user_struct *user, unsigned long nr)
+{
+	unsigned long ceiling, limit;
+
+	ceiling = totalram_pages() / 100 * min(page_limit_percent, 100U);
+	limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	if (capable(CAP_IPC_LOCK))
+		limit = LONG_MAX;
+	if (!add_below(&nr_charged, nr, ceiling))
+		return -EDQUOT;
+	if (!add_below(&user->locked_vm, nr, limit)) {
+		atomic_long_sub(nr, &nr_charged);
+		return -EDQUOT;
+	}
+	return 0;
+}
+
+static void uncharge(struct user_struct *user, unsigned long nr)
+{
+	atomic_long_sub(nr, &user->locked_vm);
+	atomic_long_sub(nr, &nr_charged);
+}
+
+static int fill(struct exo_pages *pages)
+{
+	/* NORETRY: at the memcg's limit fail rather than call the OOM killer */
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY |
+		    __GFP_NOWARN | (pages->order ? __GFP_COMP : 0);
+	u32 i, nr_runs = pages->nr_pages >> pages->order;
+
+	for (i = 0; i < nr_runs; i++) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		pages->run[i] = alloc_pages(gfp, pages->order);
+		if (!pages->run[i])
+			return -ENOMEM;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * exo_pages_alloc() - allocate and charge zeroed pages
+ * @env: whose opener pays
+ * @nr_pages: 1 to EXO_MAX_PAGES, a multiple of 2^order
+ * @order: contiguity, 0 to EXO_MAX_ORDER
+ *
+ * Context: sleeps. Return: the pages, freed by exo_pages_free(), or ERR_PTR:
+ * -EDQUOT the user's RLIMIT_MEMLOCK or the module's ceiling, -ENOMEM, -EINTR
+ * the process is being killed.
+ */
+struct exo_pages *exo_pages_alloc(struct exo_env *env, u32 nr_pages, u32 order)
+{
+	struct exo_pages *pages;
+	int rc;
+
+	rc = charge(env->user, nr_pages);
+	if (rc)
+		return ERR_PTR(rc);
+	pages = kvzalloc(struct_size(pages, run, nr_pages >> order),
+			 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!pages) {
+		uncharge(env->user, nr_pages);
+		return ERR_PTR(-ENOMEM);
+	}
+	pages->user = get_uid(env->user);
+	pages->nr_pages = nr_pages;
+	pages->order = order;
+	rc = fill(pages);
+	if (rc) {
+		exo_pages_free(pages);
+		return ERR_PTR(rc);
+	}
+	return pages;
+}
+
+/**
+ * exo_pages_free() - free and uncharge
+ * @pages: from exo_pages_alloc(), perhaps filled in part; in no page table
+ *
+ * Context: sleeps.
+ */
+void exo_pages_free(struct exo_pages *pages)
+{
+	u32 i, nr_runs = pages->nr_pages >> pages->order;
+
+	for (i = 0; i < nr_runs && pages->run[i]; i++)
+		put_page(pages->run[i]);
+	uncharge(pages->user, pages->nr_pages);
+	free_uid(pages->user);
+	kvfree(pages);
+}
+
+/**
+ * exo_pages_vmap() - one kernel address for all of the pages
+ * @pages: the pages
+ *
+ * Context: sleeps. Return: the address, undone by vunmap(), or NULL.
+ */
+void *exo_pages_vmap(struct exo_pages *pages)
+{
+	struct page **array;
+	void *addr;
+	u32 i;
+
+	array = kvmalloc_array(pages->nr_pages, sizeof(*array), GFP_KERNEL);
+	if (!array)
+		return NULL;
+	for (i = 0; i < pages->nr_pages; i++)
+		array[i] = exo_pages_page(pages, i);
+	addr = vmap(array, pages->nr_pages, VM_MAP, PAGE_KERNEL);
+	kvfree(array);
+	return addr;
+}
