@@ -27,7 +27,6 @@
 #define EXO_FLOW_H
 
 #include <stddef.h>
-#include <stdint.h>
 #include <linux/exo.h>
 
 #ifdef __cplusplus
@@ -62,21 +61,21 @@ struct exo_env;
  */
 struct exo_flow {
 	struct exo_flow_ring *ring;
-	uint8_t *rx;
+	__u8 *rx;
 	struct exo_tx_desc *tx;
-	uint32_t rx_mask;
-	uint32_t tx_mask;
-	uint32_t rx_pos;
-	uint32_t rx_prod;
-	uint32_t tx_pos;
-	uint32_t tx_cons;
-	uint32_t handle;
-	uint32_t ifindex;
-	uint32_t mtu;
-	uint32_t gso_max_bytes;
-	uint32_t local_addr;
-	uint16_t local_port;
-	uint8_t mac[6];
+	__u32 rx_mask;
+	__u32 tx_mask;
+	__u32 rx_pos;
+	__u32 rx_prod;
+	__u32 tx_pos;
+	__u32 tx_cons;
+	__u32 handle;
+	__u32 ifindex;
+	__u32 mtu;
+	__u32 gso_max_bytes;
+	__u32 local_addr;
+	__u16 local_port;
+	__u8 mac[6];
 	struct exo_env *env;
 	void *map;
 	size_t map_bytes;
@@ -91,11 +90,11 @@ struct exo_flow {
  * @tx_dropped: packets dropped by the queueing discipline or the driver
  */
 struct exo_flow_counters {
-	uint64_t rx_packets;
-	uint64_t rx_dropped;
-	uint64_t tx_packets;
-	uint64_t tx_refused;
-	uint64_t tx_dropped;
+	__u64 rx_packets;
+	__u64 rx_dropped;
+	__u64 tx_packets;
+	__u64 tx_refused;
+	__u64 tx_dropped;
 };
 
 /**
@@ -110,8 +109,8 @@ struct exo_flow_counters {
  *
  * Return: 0, -ENOMEM, or an error of EXO_CMD_FLOW_BIND.
  */
-int exo_flow_bind(struct exo_env *env, int sock_fd, uint32_t ifindex,
-		  uint32_t rx_bytes, uint32_t nr_tx, struct exo_flow **out);
+int exo_flow_bind(struct exo_env *env, int sock_fd, __u32 ifindex,
+		  __u32 rx_bytes, __u32 nr_tx, struct exo_flow **out);
 
 /**
  * exo_flow_unbind() - give the flow back
@@ -130,7 +129,7 @@ void exo_flow_unbind(struct exo_flow *flow);
  * Return: number of descriptors taken; -ETIME nothing came in time, -EINTR,
  * -ESTALE the flow is dead (the reservation or the device is gone).
  */
-int exo_flow_kick(struct exo_flow *flow, uint32_t flags, uint64_t timeout_ns);
+int exo_flow_kick(struct exo_flow *flow, __u32 flags, __u64 timeout_ns);
 
 /**
  * exo_flow_counters() - read the module's counters
@@ -159,7 +158,7 @@ static inline int exo_flow_is_dead(const struct exo_flow *flow)
 static inline const struct exo_rx_record *exo_flow_rx_peek(struct exo_flow *flow)
 {
 	const struct exo_rx_record *rec;
-	uint32_t at;
+	__u32 at;
 
 	for (;;) {
 		if (flow->rx_pos == flow->rx_prod) {
@@ -181,9 +180,9 @@ static inline const struct exo_rx_record *exo_flow_rx_peek(struct exo_flow *flow
 }
 
 /* First byte (of the Ethernet header) of a record's packet, rec->len long. */
-static inline const uint8_t *exo_flow_rx_packet(const struct exo_rx_record *rec)
+static inline const __u8 *exo_flow_rx_packet(const struct exo_rx_record *rec)
 {
-	return (const uint8_t *)rec + EXO_RX_DATA_OFFSET;
+	return (const __u8 *)rec + EXO_RX_DATA_OFFSET;
 }
 
 /* Give the room of all records peeked so far back to the module. */
@@ -222,7 +221,7 @@ static inline struct exo_tx_desc *exo_flow_tx_reserve(struct exo_flow *flow)
  * Return: free-running number of descriptors published; when
  * exo_flow_tx_done() has reached it, none of their frames is referred to.
  */
-static inline uint32_t exo_flow_tx_submit(struct exo_flow *flow)
+static inline __u32 exo_flow_tx_submit(struct exo_flow *flow)
 {
 	/* (E) pairs with (F): the descriptors are whole when they show. */
 	__atomic_store_n(&flow->ring->tx_prod, flow->tx_pos, __ATOMIC_RELEASE);
@@ -230,7 +229,7 @@ static inline uint32_t exo_flow_tx_submit(struct exo_flow *flow)
 }
 
 /* Free-running number of descriptors whose frames are free again. */
-static inline uint32_t exo_flow_tx_done(const struct exo_flow *flow)
+static inline __u32 exo_flow_tx_done(const struct exo_flow *flow)
 {
 	/* (J) pairs with (I): the device has read the frames before. */
 	return __atomic_load_n(&flow->ring->tx_done, __ATOMIC_ACQUIRE);

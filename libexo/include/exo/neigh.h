@@ -10,7 +10,7 @@
 #ifndef EXO_NEIGH_H
 #define EXO_NEIGH_H
 
-#include <stdint.h>
+#include <linux/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +25,7 @@ struct exo_neigh;
  *
  * Return: 0, -ENOMEM, or what netlink said.
  */
-int exo_neigh_open(uint32_t ifindex, struct exo_neigh **out);
+int exo_neigh_open(__u32 ifindex, struct exo_neigh **out);
 
 /* Release the context; NULL is allowed. */
 void exo_neigh_close(struct exo_neigh *neigh);
@@ -53,7 +53,7 @@ int exo_neigh_process(struct exo_neigh *neigh);
  *
  * Return: a number that only exo_neigh_process() changes.
  */
-uint32_t exo_neigh_generation(const struct exo_neigh *neigh);
+__u32 exo_neigh_generation(const struct exo_neigh *neigh);
 
 /**
  * exo_neigh_lookup() - the MAC address for a destination
@@ -69,8 +69,8 @@ uint32_t exo_neigh_generation(const struct exo_neigh *neigh);
  * leaves by another device; -ENETUNREACH, -EHOSTUNREACH no route, or the next
  * hop does not answer; -ENOMEM.
  */
-int exo_neigh_lookup(struct exo_neigh *neigh, uint32_t saddr, uint32_t daddr,
-		     uint8_t mac[6], uint32_t *mtu);
+int exo_neigh_lookup(struct exo_neigh *neigh, __u32 saddr, __u32 daddr,
+		     __u8 mac[6], __u32 *mtu);
 
 #ifdef __cplusplus
 }

@@ -22,7 +22,7 @@
 #define EXO_TCP_H
 
 #include <stddef.h>
-#include <stdint.h>
+#include <linux/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,10 +47,10 @@ struct exo_tcp;
 struct exo_tcp_conn {
 	void *user;
 	struct exo_tcp *tcp;
-	uint32_t raddr;
-	uint32_t laddr;
-	uint16_t rport;
-	uint16_t lport;
+	__u32 raddr;
+	__u32 laddr;
+	__u16 rport;
+	__u16 lport;
 };
 
 /**
@@ -60,9 +60,9 @@ struct exo_tcp_conn {
  * @offset: bytes from the start of the frame
  */
 struct exo_tcp_vec {
-	uint32_t frame;
-	uint32_t len;
-	uint64_t offset;
+	__u32 frame;
+	__u32 len;
+	__u64 offset;
 };
 
 /**
@@ -88,7 +88,7 @@ struct exo_tcp_ops {
 	int (*accepted)(struct exo_tcp_conn *conn);
 	void (*data)(struct exo_tcp_conn *conn, const void *data, size_t len);
 	void (*peer_closed)(struct exo_tcp_conn *conn);
-	void (*released)(struct exo_tcp_conn *conn, uint64_t end);
+	void (*released)(struct exo_tcp_conn *conn, __u64 end);
 	void (*closed)(struct exo_tcp_conn *conn, int error);
 };
 
@@ -121,24 +121,24 @@ struct exo_tcp_ops {
 struct exo_tcp_config {
 	void *user;
 	struct exo_neigh *neigh;
-	uint32_t max_conns;
-	uint32_t max_half_open;
-	uint32_t max_time_wait;
-	uint32_t max_vecs;
-	uint32_t max_seg_bytes;
-	uint32_t rcv_window_bytes;
-	uint32_t ooo_bytes;
-	uint32_t ooo_conn_bytes;
-	uint32_t write_bytes;
-	uint32_t copy_bytes;
-	uint32_t time_wait_ms;
-	uint32_t delayed_ack_ms;
-	uint32_t rto_min_ms;
-	uint32_t rto_max_ms;
-	uint32_t user_timeout_ms;
-	uint32_t fin_wait_ms;
-	uint32_t keepalive_ms;
-	uint32_t idle_ms;
+	__u32 max_conns;
+	__u32 max_half_open;
+	__u32 max_time_wait;
+	__u32 max_vecs;
+	__u32 max_seg_bytes;
+	__u32 rcv_window_bytes;
+	__u32 ooo_bytes;
+	__u32 ooo_conn_bytes;
+	__u32 write_bytes;
+	__u32 copy_bytes;
+	__u32 time_wait_ms;
+	__u32 delayed_ack_ms;
+	__u32 rto_min_ms;
+	__u32 rto_max_ms;
+	__u32 user_timeout_ms;
+	__u32 fin_wait_ms;
+	__u32 keepalive_ms;
+	__u32 idle_ms;
 };
 
 /**
@@ -168,29 +168,29 @@ struct exo_tcp_config {
  * @accept_dropped: handshakes refused because of max_conns
  */
 struct exo_tcp_stats {
-	uint64_t nr_conns;
-	uint64_t nr_half_open;
-	uint64_t nr_time_wait;
-	uint64_t ooo_bytes;
-	uint64_t rx_segs;
-	uint64_t rx_bytes;
-	uint64_t rx_bad;
-	uint64_t rx_ooo;
-	uint64_t rx_dup;
-	uint64_t tx_descs;
-	uint64_t tx_bytes;
-	uint64_t tx_acks;
-	uint64_t tx_rsts;
-	uint64_t tx_full;
-	uint64_t retrans_bytes;
-	uint64_t fast_recoveries;
-	uint64_t timeouts;
-	uint64_t probes;
-	uint64_t challenge_acks;
-	uint64_t paws_drops;
-	uint64_t accepted;
-	uint64_t half_open_dropped;
-	uint64_t accept_dropped;
+	__u64 nr_conns;
+	__u64 nr_half_open;
+	__u64 nr_time_wait;
+	__u64 ooo_bytes;
+	__u64 rx_segs;
+	__u64 rx_bytes;
+	__u64 rx_bad;
+	__u64 rx_ooo;
+	__u64 rx_dup;
+	__u64 tx_descs;
+	__u64 tx_bytes;
+	__u64 tx_acks;
+	__u64 tx_rsts;
+	__u64 tx_full;
+	__u64 retrans_bytes;
+	__u64 fast_recoveries;
+	__u64 timeouts;
+	__u64 probes;
+	__u64 challenge_acks;
+	__u64 paws_drops;
+	__u64 accepted;
+	__u64 half_open_dropped;
+	__u64 accept_dropped;
 };
 
 /**
@@ -206,13 +206,13 @@ struct exo_tcp_stats {
  */
 struct exo_tcp_info {
 	const char *state;
-	uint32_t mss;
-	uint32_t cwnd;
-	uint32_t ssthresh;
-	uint32_t peer_window;
-	uint32_t in_flight;
-	uint32_t srtt_us;
-	uint32_t rto_ms;
+	__u32 mss;
+	__u32 cwnd;
+	__u32 ssthresh;
+	__u32 peer_window;
+	__u32 in_flight;
+	__u32 srtt_us;
+	__u32 rto_ms;
 };
 
 /* Flags of exo_tcp_send() and exo_tcp_write() */
@@ -251,7 +251,7 @@ void exo_tcp_destroy(struct exo_tcp *tcp);
 void *exo_tcp_user(const struct exo_tcp *tcp);
 
 /* The clock: CLOCK_MONOTONIC in nanoseconds. */
-uint64_t exo_tcp_now_ns(void);
+__u64 exo_tcp_now_ns(void);
 
 /**
  * exo_tcp_run() - do what there is to do, without sleeping
@@ -263,7 +263,7 @@ uint64_t exo_tcp_now_ns(void);
  * Return: number of descriptors that wait for the doorbell; -ESTALE the flow is
  * dead: all connections are closed.
  */
-int exo_tcp_run(struct exo_tcp *tcp, uint64_t now_ns);
+int exo_tcp_run(struct exo_tcp *tcp, __u64 now_ns);
 
 /**
  * exo_tcp_next_timeout_ns() - how long one may sleep
@@ -273,7 +273,7 @@ int exo_tcp_run(struct exo_tcp *tcp, uint64_t now_ns);
  * Return: nanoseconds until exo_tcp_run() has something to do even if nothing
  * arrives, 0 at once, -1 never.
  */
-int64_t exo_tcp_next_timeout_ns(const struct exo_tcp *tcp, uint64_t now_ns);
+__s64 exo_tcp_next_timeout_ns(const struct exo_tcp *tcp, __u64 now_ns);
 
 /**
  * exo_tcp_poll() - run, ring the doorbell, sleep until something arrives
@@ -286,7 +286,7 @@ int64_t exo_tcp_next_timeout_ns(const struct exo_tcp *tcp, uint64_t now_ns);
  *
  * Return: 0; -EINTR; -ESTALE the flow is dead.
  */
-int exo_tcp_poll(struct exo_tcp *tcp, int64_t timeout_ns, uint32_t kick_flags);
+int exo_tcp_poll(struct exo_tcp *tcp, __s64 timeout_ns, __u32 kick_flags);
 
 /**
  * exo_tcp_send() - queue bytes that stand in frames
@@ -328,7 +328,7 @@ int exo_tcp_write(struct exo_tcp_conn *conn, const void *data, size_t len,
  * Return: bytes queued since the connection began, sent or not: what is queued
  * next begins there.
  */
-uint64_t exo_tcp_queued(const struct exo_tcp_conn *conn);
+__u64 exo_tcp_queued(const struct exo_tcp_conn *conn);
 
 /**
  * exo_tcp_shutdown() - close our side once everything queued is sent
@@ -351,7 +351,7 @@ void exo_tcp_abort(struct exo_tcp_conn *conn);
  *
  * What was offered before still may arrive.
  */
-void exo_tcp_set_window(struct exo_tcp_conn *conn, uint32_t bytes);
+void exo_tcp_set_window(struct exo_tcp_conn *conn, __u32 bytes);
 
 /* Read the counters of a context, the state of a connection. */
 void exo_tcp_stats(const struct exo_tcp *tcp, struct exo_tcp_stats *out);
