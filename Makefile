@@ -119,19 +119,17 @@ headers = $(lastword $(shell ls -d /usr/src/linux-headers-$(1).*-amd64 2>/dev/nu
 KMODS := $(if $(filter %.c,$(KMOD_SRCS)),$(KERNELS:%=build/kmod-%/exo.ko)) \
 	$(if $(TEST_KMODS),$(KERNELS:%=build/kmod-%/tests/.made))
 
-# $(call kbuild,DIRECTORY,KERNEL), once at a time in a directory
-define kbuild
-$(if $(call headers,$(2)),,$(error no headers of Linux $(2); run make setup))
-flock $(1) $(MAKE) --no-print-directory -C $(call headers,$(2)) \
+# $(call kbuild,DIRECTORY,KERNEL), by one make at a time in a directory
+kbuild = flock $(1) $(MAKE) --no-print-directory \
+	-C $(or $(call headers,$(2)),$(error no headers of Linux $(2); run make setup)) \
 	M=$(CURDIR)/$(1) W=1 KCFLAGS="$(WERROR)" modules
-endef
 
 build/kmod-%/exo.ko: Kbuild $(KMOD_SRCS)
 	@mkdir -p $(@D)
 	@find $(@D) -xtype l -delete
 	@for f in $^; do mkdir -p $(@D)/$$(dirname $$f) && \
 		ln -sfn $(CURDIR)/$$f $(@D)/$$f || exit; done
-	$(call kbuild,$(@D),$*)
+	+$(call kbuild,$(@D),$*)
 	@touch $@
 
 build/kmod-%/tests/.made: $(TEST_KMODS) $(filter include/%,$(KMOD_SRCS))
@@ -140,7 +138,7 @@ build/kmod-%/tests/.made: $(TEST_KMODS) $(filter include/%,$(KMOD_SRCS))
 	@ln -sfn $(CURDIR)/include $(@D)/include
 	@{ echo 'ccflags-y += -I$$(src)/include/uapi'; \
 	   echo 'obj-m := $(notdir $(TEST_KMODS:.c=.o))'; } >$(@D)/Kbuild
-	$(call kbuild,$(@D),$*)
+	+$(call kbuild,$(@D),$*)
 	@for m in $(notdir $(TEST_KMODS:.c=.ko)); do \
 		ln -f $(@D)/$$m build/kmod-$*/$$m || exit; done
 	@touch $@

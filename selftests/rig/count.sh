@@ -39,6 +39,7 @@ is "the idle task is apart" "$(value sleep 'i["idle"] > 1000')" 1
 like "the profile names functions" \
 	"$(tools/vm/profile --label copy rig-count)" 'shmem_'
 
+# shellcheck disable=SC2016  # for the guest's shell
 run='vm-mark a sh -c "i=0; while [ \$i -lt 5000 ]; do i=\$((i+1)); done"'
 for n in 1 2; do
 	tools/vm/run --name rig-icount --icount --count -- "$run"
