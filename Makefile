@@ -30,9 +30,11 @@ B := $(if $(SANITIZE),build-asan,build)
 KERNELS ?= 6.1 6.12
 WERROR ?= -Werror
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS ?= -O2 -g
-EXO_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wstrict-prototypes \
+EXO_CFLAGS := -std=gnu11 -Wall -Wextra -Wstrict-prototypes \
 	-Wmissing-prototypes $(WERROR) -fPIC -Iinclude/uapi -Ilibexo/include
 ifdef SANITIZE
 EXO_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
