@@ -116,6 +116,7 @@ struct exo_entry {
  * @reserved0: zero
  * @generation: higher wins
  * @uuid: of the label, so that an old format's slot is not taken for ours
+ * @entry: the extents of this slot
  */
 struct exo_slot {
 	__le32 magic;
