@@ -2,6 +2,7 @@
 /*
  * The real system calls, turned into -errno.
  */
+#define _GNU_SOURCE	/* ppoll */
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
