@@ -34,7 +34,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O2 -g
-EXO_CFLAGS := -std=gnu11 -Wall -Wextra -Wstrict-prototypes \
+# Empty, so that a source may define it too.
+EXO_CFLAGS := -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Wstrict-prototypes \
 	-Wmissing-prototypes $(WERROR) -fPIC -Iinclude/uapi -Ilibexo/include
 ifdef SANITIZE
 EXO_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -62,6 +63,10 @@ exoctl_LIBS := exo
 endif
 endif
 
+# Several makes may run in one tree: what they make appears whole, by a rename.
+tmp = $@.tmp$$$$
+whole = && mv -f $(tmp) $@
+
 # User space ----------------------------------------------------------------
 
 stem = $(patsubst %.c,%,$(1))
@@ -76,18 +81,18 @@ LIBEXO_MAP := $(wildcard libexo/libexo.map)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXO_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXO_CFLAGS) $(OBJ_CFLAGS) -MMD -MP \
+		-MF $(@:.o=.d) -MT $@ -c -o $(tmp) $< $(whole)
 
 $(B)/libexo/libexo.a: $(LIBEXO_OBJS)
 	@mkdir -p $(@D)
-	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcs $(tmp) $^ $(whole)
 
 $(B)/libexo/libexo.so.0: $(LIBEXO_OBJS) $(LIBEXO_MAP)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(EXO_LDFLAGS) -shared -Wl,-soname,libexo.so.0 \
-		$(LIBEXO_MAP:%=-Wl,--version-script=%) -o $@ $(LIBEXO_OBJS) \
-		$(LIBEXO_LIBS)
+		$(LIBEXO_MAP:%=-Wl,--version-script=%) -o $(tmp) \
+		$(LIBEXO_OBJS) $(LIBEXO_LIBS) $(whole)
 	@ln -sf libexo.so.0 $(@D)/libexo.so
 
 # $(call program,NAME): objects, libraries and the link of one executable.
@@ -98,8 +103,9 @@ $$($(1)_OBJS): OBJ_CFLAGS = $$($(1)_CFLAGS)
 $$($(1)_OBJS): | $$($(1)_DEPS)
 $(B)/$(1): $$($(1)_OBJS) $$(if $$(filter exo,$$($(1)_LIBS)),$(LIBEXO))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) $$(EXO_LDFLAGS) -o $$@ $$($(1)_OBJS) \
-		$$(foreach l,$$($(1)_LIBS),$$(if $$(filter exo,$$l),$(LIBEXO) $(LIBEXO_LIBS),$$l))
+	$$(CC) $$(LDFLAGS) $$(EXO_LDFLAGS) -o $$(tmp) $$($(1)_OBJS) \
+		$$(foreach l,$$($(1)_LIBS),$$(if $$(filter exo,$$l),$(LIBEXO) $(LIBEXO_LIBS),$$l)) \
+		$$(whole)
 OBJS += $$($(1)_OBJS)
 endef
 $(foreach p,$(ALL_PROGRAMS),$(eval $(call program,$(p))))
@@ -154,11 +160,11 @@ RIG := build/rig/count.so build/rig/vm-host build/rig/vm-mark
 
 build/rig/count.so: tools/vm/count.c tools/vm/qplugin.h tools/vm/mark.h
 	@mkdir -p $(@D)
-	$(CC) -O2 -g $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -shared -o $@ $<
+	$(CC) -O2 -g $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -shared -o $(tmp) $< $(whole)
 
 build/rig/vm-%: tools/vm/guest/vm-%.c tools/vm/mark.h
 	@mkdir -p $(@D)
-	$(CC) -O2 $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -static -o $@ $<
+	$(CC) -O2 $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -static -o $(tmp) $< $(whole)
 
 .PHONY: rig
 rig: $(RIG) ## build what tools/vm needs

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Does the instruction count count, and attribute, what was done?
-# timeout: 200
+# timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
+alone
 
 # Kernel, user, copied bytes; a role; a readout from inside the guest.
 # shellcheck disable=SC2016  # for the guest's shell

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Does tools/vm/run pass on what a command does, and end one that does not?
-# timeout: 200
+# timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
+alone
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 

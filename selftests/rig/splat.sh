@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Is each kind of complaint of the kernel noticed, on each kernel?
-# timeout: 200
+# timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
+alone
 
 splat() {
 	local kernel=$1 what=$2 pattern=$3 err

@@ -3,6 +3,14 @@
 #
 # tap.sh: TAP output for shell tests.  Source it, say `is WHAT GOT WANTED` and
 # `like WHAT TEXT PATTERN`, end with `finish`.
+
+# alone: wait until no other test that uses the same names runs.
+alone() {
+	mkdir -p build/vm
+	exec 9>build/vm/.rig.lock
+	flock 9
+}
+
 tap_n=0
 tap_bad=0
 
