@@ -9,18 +9,24 @@
  * may be called in forked children too: the count is shared with them. The
  * exit status is 0 all passed, 1 something failed, 77 all was skipped.
  *
- * Everything is static: a test is one file and this header.
+ * Everything is static: a test is one file and this header, included first.
  */
 #ifndef EXO_SELFTESTS_EXO_TEST_H
 #define EXO_SELFTESTS_EXO_TEST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +298,68 @@ MAYBE_UNUSED static long exo_alloc(int fd, uint32_t nr_pages, uint32_t order,
 		.size = sizeof(*f), .nr_pages = nr_pages, .order = order,
 	};
 	return exo_ioctl(fd, EXO_CMD_FRAME_ALLOC, f);
+}
+
+/* Map bytes of an object of the env; MAP_FAILED with errno. */
+MAYBE_UNUSED static void *exo_map(int fd, uint64_t offset, size_t bytes)
+{
+	return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    offset);
+}
+
+/* ---------------------------------------------------------- touching */
+
+static __thread sigjmp_buf exo_touch_env;
+static __thread volatile sig_atomic_t exo_touch_armed;
+
+MAYBE_UNUSED static void exo_touch_handler(int sig)
+{
+	if (!exo_touch_armed) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+		return;
+	}
+	siglongjmp(exo_touch_env, sig);
+}
+
+/*
+ * Read a word that may not be there: 0, or the signal that it raised. Each
+ * thread may have one touch under way.
+ */
+MAYBE_UNUSED static int touch(const volatile void *p, uint64_t *value)
+{
+	struct sigaction sa = { .sa_handler = exo_touch_handler };
+	volatile int sig;
+
+	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+	sig = sigsetjmp(exo_touch_env, 1);
+	if (!sig) {
+		exo_touch_armed = 1;
+		uint64_t v = *(const volatile uint64_t *)p;
+
+		if (value)
+			*value = v;
+	}
+	exo_touch_armed = 0;
+	return sig;
+}
+
+/* Write a word likewise. */
+MAYBE_UNUSED static int touch_write(volatile void *p, uint64_t value)
+{
+	struct sigaction sa = { .sa_handler = exo_touch_handler };
+	volatile int sig;
+
+	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+	sig = sigsetjmp(exo_touch_env, 1);
+	if (!sig) {
+		exo_touch_armed = 1;
+		*(volatile uint64_t *)p = value;
+	}
+	exo_touch_armed = 0;
+	return sig;
 }
 
 /* ------------------------------------------------------------- users */
