@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * exoctl: the administrator's tool of exo. See exoctl(8).
+ */
+#include <getopt.h>
+#include <string.h>
+
+#include "exoctl.h"
+
+static const struct command commands[] = {
+	{ "status", NULL, "[--json]",
+	  "show the module, its limits, what is in use",
+	  NULL, status },
+	{ "disk", "format", "DEVICE --name NAME [--slots N] [--force]",
+	  "make a block device an empty exo disk",
+	  "Destroys what is on the device. A slot holds 15 extents; N is 64\n"
+	  "unless given. Refuses a device with a file system, a partition\n"
+	  "table or an exo disk on it unless --force is given.",
+	  disk_format },
+	{ "disk", "attach", "DEVICE",
+	  "donate a formatted block device",
+	  "The device is claimed until 'exoctl disk detach'.", disk_attach },
+	{ "disk", "detach", "DISK",
+	  "take the device back",
+	  "DISK is a disk's name, device or UUID. Waits for I/O in flight.",
+	  disk_detach },
+	{ "disk", "list", "", "list the attached disks", NULL, disk_list },
+	{ "disk", "grant", "DISK USER --blocks N | --size SIZE",
+	  "let a user create extents",
+	  "N blocks of 4,096 bytes, or SIZE with K, M, G or T, are the most\n"
+	  "that all extents of the user may hold together.", disk_grant },
+	{ "disk", "revoke", "DISK USER",
+	  "withdraw a grant",
+	  "Extents that exist stay.", disk_revoke },
+	{ "extent", "list", "DISK",
+	  "list the extents of a disk",
+	  "Names and owners are shown of those extents only that the caller\n"
+	  "may read or write.", extent_list },
+	{ "extent", "create",
+	  "DISK NAME --blocks N | --size SIZE [--mode MODE] [--at BLOCK]",
+	  "create an extent of the calling user",
+	  "MODE is octal, 600 unless given. The place is the smallest gap\n"
+	  "that is long enough unless --at says where.", extent_create },
+	{ "extent", "delete", "DISK [OWNER:]NAME",
+	  "give the blocks of an extent back", NULL, extent_delete },
+	{ "net", "attach", "DEVICE",
+	  "let flows be bound on a network device",
+	  "Packets that no flow claims go on to Linux untouched. Flows on the\n"
+	  "direct lane bypass the firewall's ip and inet tables and conntrack.",
+	  net_attach },
+	{ "net", "detach", "DEVICE", "undo that", NULL, net_detach },
+	{ "net", "list", "",
+	  "list the devices, their lane, what it bypasses and costs",
+	  NULL, net_list },
+	{ "net", "grant", "DEVICE USER PORTS",
+	  "let a user bind flows",
+	  "PORTS is a local TCP port or a range such as 8000-8100.",
+	  net_grant },
+	{ "net", "revoke", "DEVICE USER PORTS",
+	  "withdraw a grant",
+	  "Flows that are bound stay.", net_revoke },
+};
+
+#define NR_COMMANDS	(sizeof(commands) / sizeof(*commands))
+
+static void print_summary(FILE *f)
+{
+	const struct command *c;
+
+	fputs("usage: exoctl COMMAND [ARGUMENT]...\n\n", f);
+	for (c = commands; c < commands + NR_COMMANDS; c++)
+		fprintf(f, "  %-6s %-8s %s\n", c->noun, c->verb ? c->verb : "",
+			c->summary);
+	fputs("\n'exoctl help COMMAND' says more. The manual is exoctl(8).\n",
+	      f);
+}
+
+static void print_command(const struct command *c)
+{
+	printf("usage: exoctl %s%s%s %s\n%s.\n", c->noun, c->verb ? " " : "",
+	       c->verb ? c->verb : "", c->args, c->summary);
+	if (c->help)
+		printf("\n%s\n", c->help);
+}
+
+/* The row for "disk attach"; *words is how many words name it. */
+static const struct command *lookup(int argc, char **argv, int *words)
+{
+	const struct command *c;
+
+	for (c = commands; c < commands + NR_COMMANDS; c++) {
+		*words = c->verb ? 2 : 1;
+		if (argc >= *words && !strcmp(argv[0], c->noun) &&
+		    (!c->verb || !strcmp(argv[1], c->verb)))
+			return c;
+	}
+	return NULL;
+}
+
+static bool is_noun(const char *word)
+{
+	const struct command *c;
+
+	for (c = commands; c < commands + NR_COMMANDS; c++)
+		if (!strcmp(c->noun, word))
+			return true;
+	return false;
+}
+
+static int unknown(int argc, char **argv)
+{
+	const struct command *c;
+
+	if (!is_noun(argv[0])) {
+		fprintf(stderr, "exoctl: there is no command '%s'; "
+			"'exoctl help' lists them\n", argv[0]);
+		return EXIT_USAGE;
+	}
+	if (argc < 2)
+		fprintf(stderr, "exoctl: %s what?\n", argv[0]);
+	else
+		fprintf(stderr, "exoctl: there is no '%s %s'\n", argv[0],
+			argv[1]);
+	for (c = commands; c < commands + NR_COMMANDS; c++)
+		if (!strcmp(c->noun, argv[0]))
+			fprintf(stderr, "  exoctl %s %s %s\n", c->noun,
+				c->verb ? c->verb : "", c->args);
+	return EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *c;
+	int words;
+
+	if (!argc) {
+		print_summary(stdout);
+		return EXIT_OK;
+	}
+	c = lookup(argc, argv, &words);
+	if (!c)
+		return unknown(argc, argv);
+	print_command(c);
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+	int words, i;
+
+	if (argc < 2) {
+		print_summary(stderr);
+		return EXIT_USAGE;
+	}
+	opterr = 0;	/* bad_option() says it */
+	argc--;
+	argv++;
+	if (!strcmp(argv[0], "--version")) {
+		printf("exoctl %s\n", exo_version());
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[0], "help") || !strcmp(argv[0], "--help"))
+		return help(argc - 1, argv + 1);
+	c = lookup(argc, argv, &words);
+	if (!c)
+		return unknown(argc, argv);
+	for (i = words; i < argc; i++) {
+		if (!strcmp(argv[i], "--help")) {
+			print_command(c);
+			return EXIT_OK;
+		}
+	}
+	return c->run(c, argc - words + 1, argv + words - 1);
+}

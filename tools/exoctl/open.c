@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * Opening /dev/exo, and saying what to do when that fails.
+ */
+#include <errno.h>
+#include <glob.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "exoctl.h"
+
+bool module_loaded(void)
+{
+	return !access("/sys/module/exo", F_OK);
+}
+
+/* Release of a kernel that exo.ko is installed for; this one counts most. */
+static bool installed_for(const char *release, char *out, size_t bytes)
+{
+	static const char *const places[] = {
+		"/lib/modules/%s/updates/dkms/exo.ko*",
+		"/lib/modules/%s/updates/exo.ko*",
+		"/lib/modules/%s/extra/exo.ko*",
+	};
+	char pattern[256];
+	size_t i;
+	glob_t g;
+
+	for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(pattern, sizeof(pattern), places[i], release);
+		if (glob(pattern, 0, NULL, &g))
+			continue;
+		snprintf(out, bytes, "%s",
+			 g.gl_pathv[0] + strlen("/lib/modules/"));
+		out[strcspn(out, "/")] = 0;
+		globfree(&g);
+		return true;
+	}
+	return false;
+}
+
+static void advise_missing(void)
+{
+	char other[128];
+	struct utsname un;
+
+	uname(&un);
+	if (module_loaded())
+		fputs("The module is loaded, but " EXO_DEVICE_PATH " is not "
+		      "there: is /dev a devtmpfs, and does this container see "
+		      "it?\n", stderr);
+	else if (installed_for(un.release, other, sizeof(other)))
+		fputs("The module is not loaded: run 'modprobe exo' as root.\n",
+		      stderr);
+	else if (installed_for("*", other, sizeof(other)))
+		fprintf(stderr, "The module is installed for Linux %s, but "
+			"this is %s: build it for this kernel, or boot that "
+			"one.\n", other, un.release);
+	else
+		fprintf(stderr, "The module is neither loaded nor installed "
+			"for Linux %s: build it with 'make modules', then run "
+			"'insmod build/kmod-VERSION/exo.ko' as root.\n",
+			un.release);
+}
+
+static void advise_denied(void)
+{
+	struct group *gr = NULL;
+	struct stat st;
+
+	if (!stat(EXO_DEVICE_PATH, &st))
+		gr = getgrgid(st.st_gid);
+	if (gr && st.st_gid && (st.st_mode & 0060) == 0060)
+		fprintf(stderr, "The group %s may open it: run 'adduser USER "
+			"%s' as root, then log in again.\n", gr->gr_name,
+			gr->gr_name);
+	else
+		fputs("Only root may open it: install "
+		      "tools/packaging/60-exo.rules to give it to the group "
+		      "exo.\n", stderr);
+}
+
+/**
+ * env_open() - open /dev/exo or say what to do
+ * @env: the env
+ *
+ * Return: 0 or EXIT_FAILED.
+ */
+int env_open(struct exo_env **env)
+{
+	int rc = exo_env_open(NULL, NULL, env);
+
+	if (!rc)
+		return 0;
+	fail(rc, NULL, "cannot open " EXO_DEVICE_PATH);
+	if (rc == -ENOENT || rc == -ENXIO || rc == -ENODEV)
+		advise_missing();
+	else if (rc == -EACCES || rc == -EPERM)
+		advise_denied();
+	else if (rc == -ENOTTY || rc == -EPROTO)
+		fputs("It is not exo's device, or the module does not speak "
+		      "this program's language: 'ls -l " EXO_DEVICE_PATH "', "
+		      "'dmesg'.\n", stderr);
+	return EXIT_FAILED;
+}
