@@ -181,8 +181,8 @@ static int grant_options(const struct command *cmd, int argc, char **argv,
 	return 0;
 }
 
-static int grant(const char *which, const char *user, bool give,
-		 uint64_t nr_blocks)
+static int change_grant(const char *which, const char *user, bool give,
+			uint64_t nr_blocks)
 {
 	struct exo_disk_info disk;
 	struct exo_env *env;
@@ -216,7 +216,7 @@ int disk_grant(const struct command *cmd, int argc, char **argv)
 	rc = grant_options(cmd, argc, argv, &nr_blocks);
 	if (rc)
 		return rc;
-	return grant(argv[optind], argv[optind + 1], true, nr_blocks);
+	return change_grant(argv[optind], argv[optind + 1], true, nr_blocks);
 }
 
 int disk_revoke(const struct command *cmd, int argc, char **argv)
@@ -225,5 +225,5 @@ int disk_revoke(const struct command *cmd, int argc, char **argv)
 
 	if (rc)
 		return rc;
-	return grant(argv[optind], argv[optind + 1], false, 0);
+	return change_grant(argv[optind], argv[optind + 1], false, 0);
 }

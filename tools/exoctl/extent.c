@@ -38,7 +38,7 @@ static void extent_print(const struct exo_extent_info *e)
 	       e->state == EXO_EXTENT_TO_BE_ZEROED ? " (to be zeroed)" : "");
 }
 
-static int list(struct exo_env *env, const char *which)
+static int list_extents(struct exo_env *env, const char *which)
 {
 	struct exo_extent_info *extents = NULL;
 	struct exo_disk_info disk;
@@ -67,7 +67,7 @@ int extent_list(const struct command *cmd, int argc, char **argv)
 		rc = env_open(&env);
 	if (rc)
 		return rc;
-	rc = list(env, argv[optind]);
+	rc = list_extents(env, argv[optind]);
 	exo_env_close(env);
 	return rc;
 }
@@ -137,8 +137,8 @@ static int create_options(const struct command *cmd, int argc, char **argv,
 	return 0;
 }
 
-static int create(struct exo_env *env, const char *which, const char *name,
-		  const struct wish *w)
+static int create_extent(struct exo_env *env, const char *which,
+			 const char *name, const struct wish *w)
 {
 	static const struct why why[] = {
 		{ EPERM, "you have no grant on this disk; root gives one by "
@@ -181,12 +181,12 @@ int extent_create(const struct command *cmd, int argc, char **argv)
 		rc = env_open(&env);
 	if (rc)
 		return rc;
-	rc = create(env, argv[optind], argv[optind + 1], &w);
+	rc = create_extent(env, argv[optind], argv[optind + 1], &w);
 	exo_env_close(env);
 	return rc;
 }
 
-static int delete(struct exo_env *env, const char *which, const char *spec)
+static int delete_extent(struct exo_env *env, const char *which, const char *spec)
 {
 	static const struct why why[] = {
 		{ ENOENT, "there is no such extent, or not one you may know of "
@@ -223,7 +223,7 @@ int extent_delete(const struct command *cmd, int argc, char **argv)
 		rc = env_open(&env);
 	if (rc)
 		return rc;
-	rc = delete(env, argv[optind], argv[optind + 1]);
+	rc = delete_extent(env, argv[optind], argv[optind + 1]);
 	exo_env_close(env);
 	return rc;
 }

@@ -16,8 +16,7 @@ _Static_assert(sizeof(struct exo_slot) == EXO_BLOCK_BYTES, "slot");
 bool name_valid(const char *name)
 {
 	static const char allowed[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789._-";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t len = strspn(name, allowed);
 
 	return len && !name[len] && len < EXO_NAME_BYTES;

@@ -208,7 +208,8 @@ static bool parse_ports(const char *text, uint16_t *first, uint16_t *last)
 	return true;
 }
 
-static int grant(const struct command *cmd, int argc, char **argv, bool give)
+static int change_grant(const struct command *cmd, int argc, char **argv,
+			bool give)
 {
 	static const struct why why[] = {
 		{ EPERM, NEEDS_ROOT },
@@ -247,10 +248,10 @@ static int grant(const struct command *cmd, int argc, char **argv, bool give)
 
 int net_grant(const struct command *cmd, int argc, char **argv)
 {
-	return grant(cmd, argc, argv, true);
+	return change_grant(cmd, argc, argv, true);
 }
 
 int net_revoke(const struct command *cmd, int argc, char **argv)
 {
-	return grant(cmd, argc, argv, false);
+	return change_grant(cmd, argc, argv, false);
 }
