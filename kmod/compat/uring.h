@@ -28,4 +28,19 @@ static inline void exo_uring_payload(const struct io_uring_cmd *ioucmd,
 	payload->reserved = READ_ONCE(shared->reserved);
 }
 
+/* Ends an entry, in the context that io_uring chose. */
+static inline void exo_uring_done(struct io_uring_cmd *ioucmd, s32 res,
+				  unsigned int issue_flags)
+{
+	io_uring_cmd_done(ioucmd, res, 0, issue_flags);
+}
+
+/* Has @fn(ioucmd, issue_flags) called in the submitter's context, to end it. */
+static inline void exo_uring_in_task(struct io_uring_cmd *ioucmd,
+				     void (*fn)(struct io_uring_cmd *ioucmd,
+						unsigned int issue_flags))
+{
+	io_uring_cmd_complete_in_task(ioucmd, fn);
+}
+
 #endif /* EXO_KMOD_COMPAT_URING_H */
