@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Netgrant: which users may bind flows on a device, for which ports.
+ *
+ * A grant names the user of the env's opener, whoever holds the env's file
+ * now. It goes with the attachment.
+ */
+#include <linux/capability.h>
+#include <linux/slab.h>
+
+#include <linux/exo.h>
+
+#include "command.h"
+#include "netdev.h"
+
+struct grant {
+	struct list_head list;
+	kuid_t uid;
+	u16 first_port;
+	u16 last_port;
+};
+
+/**
+ * __exo_netgrant_covers() - may this user bind this port?
+ * @nd: the device
+ * @uid: the user
+ * @port: host byte order
+ *
+ * Context: exo_net_lock held. Return: true if a grant covers it.
+ */
+bool __exo_netgrant_covers(const struct exo_netdev *nd, kuid_t uid, u16 port)
+{
+	const struct grant *g;
+
+	lockdep_assert_held(&exo_net_lock);
+	list_for_each_entry(g, &nd->grants, list)
+		if (uid_eq(g->uid, uid) && g->first_port <= port &&
+		    port <= g->last_port)
+			return true;
+	return false;
+}
+
+/**
+ * exo_netgrant_free() - forget all grants of a device nobody uses any more
+ * @nd: the device
+ */
+void exo_netgrant_free(struct exo_netdev *nd)
+{
+	struct grant *g, *next;
+
+	list_for_each_entry_safe(g, next, &nd->grants, list) {
+		list_del(&g->list);
+		kfree(g);
+	}
+}
+
+static struct grant *find(struct exo_netdev *nd, const struct grant *like)
+{
+	struct grant *g;
+
+	list_for_each_entry(g, &nd->grants, list)
+		if (uid_eq(g->uid, like->uid) &&
+		    g->first_port == like->first_port &&
+		    g->last_port == like->last_port)
+			return g;
+	return NULL;
+}
+
+/* Giving what is given already changes nothing. */
+static int give(struct exo_netdev *nd, const struct grant *like)
+{
+	struct grant *g;
+
+	if (find(nd, like))
+		return 0;
+	g = kmemdup(like, sizeof(*like), GFP_KERNEL);
+	if (!g)
+		return -ENOMEM;
+	list_add_tail(&g->list, &nd->grants);
+	return 0;
+}
+
+static int withdraw(struct exo_netdev *nd, const struct grant *like)
+{
+	struct grant *g = find(nd, like);
+
+	if (!g)
+		return -ENOENT;
+	list_del(&g->list);
+	kfree(g);
+	return 0;
+}
+
+/**
+ * exo_net_grant() - EXO_CMD_NET_GRANT
+ * @cmd: struct exo_net_grant
+ *
+ * What is withdrawn must have been given with the same bounds.
+ *
+ * Context: sleeps. Return: 0; -EPERM; -EINVAL reserved not zero, no such user,
+ * empty range or port 0; -ENOENT not attached, or no such grant; -ENOMEM.
+ */
+int exo_net_grant(struct exo_command *cmd)
+{
+	struct exo_net_grant *arg = cmd->arg;
+	struct grant like = {
+		.uid = make_kuid(&init_user_ns, arg->uid),
+		.first_port = arg->first_port,
+		.last_port = arg->last_port,
+	};
+	struct exo_netdev *nd;
+	int rc = -ENOENT;
+
+	if (arg->reserved || !uid_valid(like.uid) || !like.first_port ||
+	    like.first_port > like.last_port)
+		return -EINVAL;
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	mutex_lock(&exo_net_lock);
+	nd = __exo_netdev_find(cmd->env->net, arg->ifindex);
+	if (nd)
+		rc = arg->flags & EXO_GRANT_REVOKE ? withdraw(nd, &like) :
+						     give(nd, &like);
+	mutex_unlock(&exo_net_lock);
+	return rc;
+}
