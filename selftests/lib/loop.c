@@ -306,8 +306,9 @@ static void on_env(struct exo_loop *loop, void *ctx)
 {
 	struct bench *b = ctx;
 
-	(void)loop;
 	b->env_calls++;
+	if (b->limit)
+		exo_loop_due(loop, exo_loop_now_ns(loop) + b->limit);
 }
 
 static void test_env(struct bench *b)
@@ -378,6 +379,31 @@ static void test_hook(struct bench *b)
 	b->hook_rc = 0;
 }
 
+/* A deadline of the handler holds in both gears. */
+static void test_due(struct bench *b)
+{
+	static const __u64 limits[] = { 3 * MS, 40 * MS };
+	__u64 begin;
+	size_t i;
+
+	exo_loop_add_fd(b->loop, b->pipe[0], POLLIN, on_fd, b);
+	exo_loop_on_env(b->loop, on_env, b);
+	for (i = 0; i < ARRAY_SIZE(limits); i++) {
+		b->limit = limits[i];
+		begin = now();
+		exo_loop_round(b->loop, 5000 * MS);
+		ok(now() - begin >= b->limit && now() - begin < 2000 * MS,
+		   "%s: comes back after %d ms", b->name,
+		   (int)(b->limit / MS));
+	}
+	b->limit = 0;
+	b->env_calls = 0;
+	exo_loop_round(b->loop, 20 * MS);
+	is(b->env_calls, 1, "%s: the deadline was for one round", b->name);
+	exo_loop_on_env(b->loop, NULL, NULL);
+	exo_loop_del_fd(b->loop, b->pipe[0]);
+}
+
 /* Idle with a foreign descriptor: few wake-ups, and that one is heard. */
 static void test_gears(struct bench *b)
 {
@@ -433,6 +459,7 @@ static void test_backend(unsigned int flags)
 	test_hangup(&b);
 	test_env(&b);
 	test_hook(&b);
+	test_due(&b);
 	test_gears(&b);
 	test_many_timers(&b);
 	bench_close(&b);
