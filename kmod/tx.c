@@ -414,7 +414,6 @@ static u32 send(struct sender *s)
 	struct exo_flow *flow = s->flow;
 	struct sk_buff *skb;
 	u32 reason;
-	int rc;
 
 	reason = check_headers(s);
 	if (!reason)
@@ -426,9 +425,7 @@ static u32 send(struct sender *s)
 		put_frames(s, s->desc.nr_frags);
 		return EXO_TX_NO_MEMORY;
 	}
-	rc = dev_queue_xmit(skb);
-	/* A macro that evaluates its argument twice */
-	if (unlikely(net_xmit_eval(rc)))
+	if (unlikely(net_xmit_eval(dev_queue_xmit(skb))))
 		flow->tx_dropped++;
 	else
 		flow->tx_packets++;
