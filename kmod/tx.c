@@ -414,6 +414,7 @@ static u32 send(struct sender *s)
 	struct exo_flow *flow = s->flow;
 	struct sk_buff *skb;
 	u32 reason;
+	int rc;
 
 	reason = check_headers(s);
 	if (!reason)
@@ -425,7 +426,9 @@ static u32 send(struct sender *s)
 		put_frames(s, s->desc.nr_frags);
 		return EXO_TX_NO_MEMORY;
 	}
-	if (unlikely(net_xmit_eval(dev_queue_xmit(skb))))
+	rc = dev_queue_xmit(skb);
+	/* A macro that evaluates its argument twice */
+	if (unlikely(net_xmit_eval(rc)))
 		flow->tx_dropped++;
 	else
 		flow->tx_packets++;

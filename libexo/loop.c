@@ -94,6 +94,12 @@ void exo_loop_on_wait(struct exo_loop *loop, exo_wait_fn *fn, void *ctx)
 	loop->wait_ctx = ctx;
 }
 
+void exo_loop_due(struct exo_loop *loop, __u64 deadline_ns)
+{
+	if (deadline_ns < loop->due_ns)
+		loop->due_ns = deadline_ns;
+}
+
 __u64 exo_loop_now_ns(const struct exo_loop *loop)
 {
 	return loop->now_ns;
@@ -142,15 +148,16 @@ static int wait_hook(struct exo_loop *loop, __u64 timeout_ns)
 	return 0;
 }
 
-/* Time until the next timer, read again: callbacks took some. */
+/* Time until the next deadline, the clock read again: callbacks took some. */
 static __u64 timer_limit(struct exo_loop *loop, __u64 timeout_ns)
 {
-	__u64 now, deadline;
+	__u64 now, deadline = loop->due_ns;
 
-	if (!loop->nr_timers)
+	if (loop->nr_timers && loop->heap[0]->deadline_ns < deadline)
+		deadline = loop->heap[0]->deadline_ns;
+	if (deadline == NO_LIMIT)
 		return timeout_ns;
 	now = loop->sys->now_ns(loop->sys);
-	deadline = loop->heap[0]->deadline_ns;
 	if (deadline <= now)
 		return 0;
 	return deadline - now < timeout_ns ? deadline - now : timeout_ns;
@@ -159,6 +166,7 @@ static __u64 timer_limit(struct exo_loop *loop, __u64 timeout_ns)
 int exo_loop_round(struct exo_loop *loop, __u64 timeout_ns)
 {
 	loop->now_ns = loop->sys->now_ns(loop->sys);
+	loop->due_ns = NO_LIMIT;
 	exo_loop_run_timers(loop);
 	if (loop->env_fn)
 		loop->env_fn(loop, loop->env_ctx);

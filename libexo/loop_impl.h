@@ -72,6 +72,7 @@ struct exo_loop_backend {
  * @wait_fn: sleeps for the env
  * @wait_ctx: for @wait_fn
  * @now_ns: start of the round
+ * @due_ns: exo_loop_due() of this round, ~0ULL: none
  * @looked_ns: when foreign descriptors were looked at
  * @stop: exo_loop_stop() was called
  * @result: what it was given
@@ -92,6 +93,7 @@ struct exo_loop {
 	exo_wait_fn *wait_fn;
 	void *wait_ctx;
 	__u64 now_ns;
+	__u64 due_ns;
 	__u64 looked_ns;
 	bool stop;
 	int result;

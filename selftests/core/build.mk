@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # The module's core: commands, frames, envs.
-TESTS_VM += selftests/core/commands.c selftests/core/frames.c selftests/core/mapping.c selftests/core/pinning.c selftests/core/accounting.c
+TESTS_VM += selftests/core/commands.c selftests/core/frames.c \
+	selftests/core/mapping.c selftests/core/pinning.c \
+	selftests/core/accounting.c selftests/core/isolation.c \
+	selftests/core/uring.c selftests/core/race.c selftests/core/life.c
 
 selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring

@@ -11,30 +11,19 @@
 #include "exoctl.h"
 #include "label.h"
 
-static void mode_text(uint32_t mode, char *buf)
-{
-	int i;
-
-	for (i = 0; i < 6; i++) {
-		uint32_t bit = (i & 1 ? 2 : 4) << (6 - i / 2 * 3);
-
-		buf[i] = mode & bit ? "rw"[i & 1] : '-';
-	}
-	buf[6] = 0;
-}
-
 static void extent_print(const struct exo_extent_info *e)
 {
-	char size[16], mode[8], owner[64] = "-";
+	char size[16], mode[12] = "-", owner[64] = "-";
 	bool known = e->uid != (__u32)-1;
 
 	human_bytes(e->nr_blocks * EXO_BLOCK_BYTES, size, sizeof(size));
-	mode_text(e->mode, mode);
-	if (known)
+	if (known) {
 		user_name(e->uid, owner, sizeof(owner));
+		snprintf(mode, sizeof(mode), "%04o", e->mode);
+	}
 	printf("%12" PRIu64 " %12" PRIu64 " %8s %-6s %-12s %.32s%s\n",
 	       (uint64_t)e->start, (uint64_t)e->nr_blocks, size,
-	       known ? mode : "-", owner, known ? (const char *)e->name : "-",
+	       mode, owner, known ? (const char *)e->name : "-",
 	       e->state == EXO_EXTENT_TO_BE_ZEROED ? " (to be zeroed)" : "");
 }
 

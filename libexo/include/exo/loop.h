@@ -119,12 +119,25 @@ int exo_loop_del_fd(struct exo_loop *loop, int fd);
 void exo_loop_on_env(struct exo_loop *loop, exo_env_fn *fn, void *ctx);
 
 /**
+ * exo_loop_due() - come back to the env's handler at the latest then
+ * @loop: the loop
+ * @deadline_ns: when, on the clock of exo_loop_now_ns()
+ *
+ * For the wait that follows; to be said again by each call of the handler. It
+ * is what a protocol with timers of its own has instead of an exo_timer. The
+ * earliest of several counts.
+ */
+void exo_loop_due(struct exo_loop *loop, __u64 deadline_ns);
+
+/**
  * exo_loop_on_wait() - sleep for the env in the caller's own way
  * @loop: the loop, made with an env
  * @fn: sends what is queued, then sleeps until a ring of the env holds something
  *      unconsumed or timeout_ns are over (0: do not sleep, ~0ULL: no limit).
  *      Returns 0, -ETIME, -EINTR or -EAGAIN to go on; another error ends
- *      exo_loop_run() with it
+ *      exo_loop_run() with it. A hook must not sleep shorter of its own accord:
+ *      after -ETIME the loop may sleep on everything together. Deadlines are
+ *      for exo_loop_due() and exo_timer_start()
  * @ctx: for @fn
  */
 void exo_loop_on_wait(struct exo_loop *loop, exo_wait_fn *fn, void *ctx);

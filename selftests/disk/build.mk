@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Tests of donated disks, extents and block I/O.
+TESTS_VM += selftests/disk/attach.c selftests/disk/corrupt.c \
+	selftests/disk/extent.c selftests/disk/io.c selftests/disk/ring.c \
+	selftests/disk/isolation.c
+selftests/disk/io_LIBS := -luring
+selftests/disk/isolation_LIBS := -luring

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * Labels and catalogues that are wrong: each field changed, with a checksum
+ * that fits; torn copies; random bits. Nothing crashes, what is impossible is
+ * refused, and the log says why.
+ *
+ * vm: --disk 64
+ */
+#include "disk.h"
+
+#define PATH "/dev/vda"
+
+static int kmsg;
+
+/* Is there a new line in the kernel log with this text? Reads all of them. */
+static bool logged(const char *text)
+{
+	char line[2048];
+	bool found = false;
+	ssize_t n;
+
+	while ((n = read(kmsg, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (n <= 0)
+			continue;
+		line[n] = 0;
+		found |= strstr(line, "exo: ") && strstr(line, text);
+	}
+	return found;
+}
+
+static void logged_start(void)
+{
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
+		bail("/dev/kmsg: %m");
+}
+
+/* Attach must fail with @want and a line about @field. */
+static void refused(int env, long want, const char *field, const char *what)
+{
+	uint32_t disk;
+	long rc;
+
+	logged("");
+	rc = disk_attach(env, PATH, &disk);
+	if (!rc)
+		disk_detach(env, disk);
+	is(rc, want, "%s is refused", what);
+	if (want)
+		ok(logged(field), "and the log names \"%s\"", field);
+}
+
+static void put_label(const struct exo_label *label)
+{
+	int fd = device_open(PATH);
+
+	block_write(fd, 0, label);
+	block_write(fd, 1, label);
+	fsync(fd);
+	close(fd);
+}
+
+static void put_slot(const struct exo_slot *slot, uint32_t index)
+{
+	int fd = device_open(PATH);
+
+	block_write(fd, CATALOGUE + 2 * index, slot);
+	block_write(fd, CATALOGUE + 2 * index + 1, slot);
+	fsync(fd);
+	close(fd);
+}
+
+static uint64_t nr_blocks;
+
+#define LABEL_CASE(field_, value_, errno_, word_)			\
+	do {								\
+		struct exo_label l_;					\
+									\
+		label_make(&l_, nr_blocks);				\
+		l_.field_ = (value_);					\
+		label_seal(&l_);					\
+		put_label(&l_);						\
+		refused(env, errno_, word_, "label: " #field_ " = " #value_); \
+	} while (0)
+
+static void label_fields(int env)
+{
+	LABEL_CASE(magic[7], 'X', -EUCLEAN, "magic is");
+	LABEL_CASE(block_bytes, htole32(512), -EUCLEAN, "block_bytes is 512");
+	LABEL_CASE(block_bytes, 0, -EUCLEAN, "block_bytes is 0");
+	LABEL_CASE(incompat, htole64(1), -EPROTONOSUPPORT, "incompat is 1");
+	LABEL_CASE(incompat, htole64(1ULL << 63), -EPROTONOSUPPORT,
+		   "incompat is");
+	LABEL_CASE(ro_compat, htole64(4), -EPROTONOSUPPORT, "ro_compat is 4");
+	LABEL_CASE(name[2], ' ', -EUCLEAN, "name is");
+	LABEL_CASE(name[31], 'x', -EUCLEAN, "name is");
+	LABEL_CASE(nr_blocks, htole64(nr_blocks + 1), -EUCLEAN,
+		   "nr_blocks is");
+	LABEL_CASE(nr_blocks, ~0ULL, -EUCLEAN, "nr_blocks is");
+	LABEL_CASE(nr_blocks, htole64(8), -EUCLEAN, "catalogue_start is");
+	LABEL_CASE(nr_slots, 0, -EUCLEAN, "nr_slots is 0");
+	LABEL_CASE(nr_slots, htole32(4097), -EUCLEAN, "nr_slots is 4097");
+	LABEL_CASE(nr_slots, ~0U, -EUCLEAN, "nr_slots is");
+	LABEL_CASE(nr_slots, htole32(4096), -EUCLEAN, "data_start is");
+	LABEL_CASE(catalogue_start, 0, -EUCLEAN, "catalogue_start is 0");
+	LABEL_CASE(catalogue_start, htole64(1), -EUCLEAN,
+		   "catalogue_start is 1");
+	LABEL_CASE(catalogue_start, ~0ULL, -EUCLEAN, "catalogue_start is");
+	LABEL_CASE(catalogue_start, htole64(nr_blocks - 7), -EUCLEAN,
+		   "catalogue_start is");
+	LABEL_CASE(catalogue_start, htole64(12), -EUCLEAN, "data_start is");
+	LABEL_CASE(data_start, 0, -EUCLEAN, "data_start is 0");
+	LABEL_CASE(data_start, htole64(3), -EUCLEAN, "data_start is 3");
+	LABEL_CASE(data_start, htole64(nr_blocks), -EUCLEAN, "data_start is");
+	LABEL_CASE(data_start, ~0ULL, -EUCLEAN, "data_start is");
+	LABEL_CASE(data_end, htole64(nr_blocks + 1), -EUCLEAN, "data_end is");
+	LABEL_CASE(data_end, 0, -EUCLEAN, "data_start is");
+	LABEL_CASE(types_start, htole64(3), -EUCLEAN, "types_start is 3");
+	LABEL_CASE(types_blocks, htole64(3), -EUCLEAN, "types_start is 0");
+	LABEL_CASE(compat, htole64(1), 0, "");
+	LABEL_CASE(reserved[3943], 1, 0, "");
+}
+
+#define ENTRY_CASE(field_, value_, word_)				\
+	do {								\
+		struct exo_slot s_;					\
+									\
+		slot_make(&s_, 1);					\
+		entry_make(&s_.entry[3], 100, 10, "good");		\
+		s_.entry[3].field_ = (value_);				\
+		slot_seal(&s_);						\
+		put_slot(&s_, 1);					\
+		refused(env, word_[0] ? -EUCLEAN : 0, word_,		\
+			"entry: " #field_ " = " #value_);		\
+	} while (0)
+
+static void entry_fields(int env)
+{
+	ENTRY_CASE(state, htole32(3), "slot 1 entry 3): state is 3");
+	ENTRY_CASE(state, htole32(4), "state is 4");
+	ENTRY_CASE(state, ~0U, "state is");
+	ENTRY_CASE(flags, htole32(1), "flags is 1");
+	ENTRY_CASE(uid, ~0U, "uid is");
+	ENTRY_CASE(gid, ~0U, "gid is");
+	ENTRY_CASE(mode, htole32(0700), "mode is");
+	ENTRY_CASE(mode, htole32(04600), "mode is");
+	ENTRY_CASE(type, htole32(1), "type is 1");
+	ENTRY_CASE(root_block, htole64(100), "root_block is 100");
+	ENTRY_CASE(start, htole64(DATA_START - 1), "start is 15");
+	ENTRY_CASE(start, htole64(nr_blocks), "start is");
+	ENTRY_CASE(start, ~0ULL, "start is");
+	ENTRY_CASE(start, htole64(-5ULL), "start is");
+	ENTRY_CASE(nr_blocks, 0, "start is 100");
+	ENTRY_CASE(nr_blocks, ~0ULL, "start is 100");
+	ENTRY_CASE(nr_blocks, htole64(nr_blocks - 99), "start is 100");
+	ENTRY_CASE(name[0], 0, "name is");
+	ENTRY_CASE(name[0], '/', "name is");
+	ENTRY_CASE(name[31], 'x', "name is");
+	ENTRY_CASE(state, htole32(EXO_ENTRY_FREE), "");
+	ENTRY_CASE(state, htole32(EXO_ENTRY_TO_BE_ZEROED), "");
+	ENTRY_CASE(reserved[0], 1, "");
+}
+
+static void two_entries(int env, uint64_t start, uint64_t nr,
+			const char *name, long want, const char *word)
+{
+	struct exo_slot s;
+
+	disk_format(PATH);
+	slot_make(&s, 0);
+	entry_make(&s.entry[0], 100, 10, "good");
+	slot_seal(&s);
+	put_slot(&s, 0);
+	slot_make(&s, 2);
+	entry_make(&s.entry[14], start, nr, name);
+	slot_seal(&s);
+	put_slot(&s, 2);
+	refused(env, want, word, word);
+}
+
+static void overlaps(int env)
+{
+	two_entries(env, 109, 5, "other", -EUCLEAN, "start is 109");
+	two_entries(env, 95, 6, "other", -EUCLEAN, "start is 95");
+	two_entries(env, 50, 100, "other", -EUCLEAN, "start is 50");
+	two_entries(env, 102, 1, "other", -EUCLEAN, "start is 102");
+	two_entries(env, 110, 5, "good", -EUCLEAN, "one extent of that name");
+	two_entries(env, 110, 5, "other", 0, "neighbours");
+	two_entries(env, 95, 5, "other", 0, "neighbours before");
+}
+
+#define SLOT_CASE(field_, value_, word_)				\
+	do {								\
+		struct exo_slot s_;					\
+									\
+		slot_make(&s_, 2);					\
+		s_.field_ = (value_);					\
+		slot_seal(&s_);						\
+		put_slot(&s_, 2);					\
+		refused(env, -EUCLEAN, word_, "slot: " #field_ " = " #value_); \
+	} while (0)
+
+static void slot_fields(int env)
+{
+	SLOT_CASE(magic, 0, "block 6 (slot 2): magic is 0");
+	SLOT_CASE(index, htole32(1), "index is 1");
+	SLOT_CASE(uuid[15], 1, "uuid is");
+}
+
+static void flip(uint64_t block, size_t byte)
+{
+	uint8_t b[BLOCK];
+	int fd = device_open(PATH);
+
+	block_read(fd, block, b);
+	b[byte] ^= 1;
+	block_write(fd, block, b);
+	fsync(fd);
+	close(fd);
+}
+
+/* One copy gone is no harm; both are. The newer one counts. */
+static void copies(int env)
+{
+	struct exo_slot s;
+	uint32_t disk;
+	int fd, i;
+
+	for (i = 0; i < 2; i++) {
+		disk_format(PATH);
+		flip(i, 4000);
+		flip(CATALOGUE + i, 4000);
+		refused(env, 0, "", "one torn label and slot");
+		flip(!i, 4000);
+		refused(env, -EUCLEAN, "crc32c is", "both labels torn");
+	}
+	disk_format(PATH);
+	flip(CATALOGUE, 300);
+	flip(CATALOGUE + 1, 300);
+	refused(env, -EUCLEAN, "block 3 (slot 0): crc32c is",
+		"both copies of a slot torn");
+
+	for (i = 0; i < 2; i++) {
+		disk_format(PATH);
+		slot_make(&s, 0);
+		s.generation = htole64(7);
+		entry_make(&s.entry[0], 100, 10, "newer");
+		slot_seal(&s);
+		fd = device_open(PATH);
+		block_write(fd, CATALOGUE + i, &s);
+		fsync(fd);
+		close(fd);
+		is(disk_attach(env, PATH, &disk), 0, "newer copy is %d", i);
+		is(extent_open(env, disk, UID_ALICE, "newer", EXO_RIGHT_READ,
+			       NULL), 0, "and counts");
+		close(env);
+		env = exo_open();
+		disk_detach(env, disk);
+	}
+	close(env);
+}
+
+/* Random bits anywhere in the metadata, checksums mended half of the time. */
+static void random_bits(int env)
+{
+	uint32_t disk, nr_ok = 0, nr_refused = 0, odd = 0;
+	uint8_t b[BLOCK];
+	long rc;
+	int i, j, fd;
+
+	srand(20260101);
+	for (i = 0; i < 300; i++) {
+		uint64_t block = i & 1 ? 0 : CATALOGUE + 2 * (rand() % NR_SLOTS);
+		struct exo_slot s;
+
+		disk_format(PATH);
+		slot_make(&s, 0);
+		entry_make(&s.entry[0], 100, 10, "one");
+		entry_make(&s.entry[1], 200, 10, "two");
+		slot_seal(&s);
+		put_slot(&s, 0);
+		fd = device_open(PATH);
+		block_read(fd, block, b);
+		for (j = rand() % 8; j >= 0; j--)
+			b[rand() % (rand() % 2 ? 600 : BLOCK)] ^=
+				1 << rand() % 8;
+		if (block)
+			slot_seal((void *)b);
+		else
+			label_seal((void *)b);
+		block_write(fd, block, b);
+		block_write(fd, block + 1, b);
+		fsync(fd);
+		close(fd);
+		rc = disk_attach(env, PATH, &disk);
+		if (!rc && disk_detach(env, disk))
+			bail("detach after random bits, round %d", i);
+		nr_ok += !rc;
+		nr_refused += rc == -EUCLEAN || rc == -EPROTONOSUPPORT;
+		odd += rc && rc != -EUCLEAN && rc != -EPROTONOSUPPORT;
+	}
+	diag("random bits: %u attached, %u refused", nr_ok, nr_refused);
+	ok(!odd, "random bits: attached, or refused as unclean");
+	ok(nr_refused > 50, "random bits: most are noticed");
+}
+
+/* A formatted disk never seen before, on an unformatted device. */
+static void blank(int env)
+{
+	uint8_t zero[BLOCK] = { 0 };
+	int fd = device_open(PATH);
+
+	block_write(fd, 0, zero);
+	block_write(fd, 1, zero);
+	fsync(fd);
+	close(fd);
+	refused(env, -EUCLEAN, "block 1 (label): magic is 0",
+		"an unformatted device");
+}
+
+int main(void)
+{
+	struct exo_stats before;
+	int env, fd;
+
+	exo_setup();
+	logged_start();
+	fd = device_open(PATH);
+	nr_blocks = device_blocks(fd);
+	close(fd);
+	env = exo_open();
+	before = stats_get(env);
+	blank(env);
+	disk_format(PATH);
+	refused(env, 0, "", "nothing wrong");
+	label_fields(env);
+	disk_format(PATH);
+	entry_fields(env);
+	disk_format(PATH);
+	slot_fields(env);
+	overlaps(env);
+	copies(exo_open());
+	random_bits(env);
+	ok(stats_wait(env, &before, 2000), "counters are as at the start");
+	return done_testing();
+}
