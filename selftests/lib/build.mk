@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # libexo's base against a /dev/exo that is only imitated, and exoctl.
-LIB_TESTS := base place io loop label
+LIB_TESTS := base place io loop nomem label
 TESTS_HOST += $(LIB_TESTS:%=selftests/lib/%.c) selftests/lib/format.sh
 TESTS_VM += selftests/lib/exoctl.sh selftests/lib/uring.c
 
-$(foreach t,base place io loop,$(eval selftests/lib/$(t)_SRCS := \
+$(foreach t,base place io loop nomem,$(eval selftests/lib/$(t)_SRCS := \
 	selftests/lib/$(t).c selftests/lib/fake.c) \
 	$(eval selftests/lib/$(t)_LIBS := exo))
 selftests/lib/label_SRCS := selftests/lib/label.c tools/exoctl/label.c \
 	tools/exoctl/crc32c.c
+selftests/lib/nomem_LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 selftests/lib/uring_LIBS := exo
