@@ -3,6 +3,11 @@
 # Tests of donated disks, extents and block I/O.
 TESTS_VM += selftests/disk/attach.c selftests/disk/corrupt.c \
 	selftests/disk/extent.c selftests/disk/io.c selftests/disk/ring.c \
-	selftests/disk/isolation.c
+	selftests/disk/isolation.c selftests/disk/fault.c \
+	selftests/disk/stress.c
 selftests/disk/io_LIBS := -luring
 selftests/disk/isolation_LIBS := -luring
+selftests/disk/fault_LIBS := -luring
+selftests/disk/stress_LIBS := -luring -lpthread
+TESTS_HOST += selftests/disk/label.c
+selftests/disk/label_CFLAGS := -Iselftests/disk/shim
