@@ -93,12 +93,18 @@ MAYBE_UNUSED static void get_mac(const char *ns, const char *dev, uint8_t mac[6]
 	pclose(f);
 }
 
+/* Devices may be gone already, with their peers or by the test's own doing. */
+MAYBE_UNUSED static void net_tidy(void)
+{
+	sh("for d in " DEV " oth0; do "
+	   "ip link del $d 2>/dev/null || true; done; "
+	   "ip netns del peer 2>/dev/null || true");
+}
+
 /* Make the network above, afresh. */
 MAYBE_UNUSED static void net_up(void)
 {
-	if (system("ip netns del peer 2>/dev/null; ip link del " DEV
-		   " 2>/dev/null; ip link del oth0 2>/dev/null"))
-		diag("nothing to tidy up");
+	net_tidy();
 	sh("ip link set lo up");
 	sh("ip netns add peer");
 	home_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -116,9 +122,7 @@ MAYBE_UNUSED static void net_down(void)
 {
 	close(home_ns);
 	close(peer_ns);
-	sh("ip netns del peer");
-	if (system("ip link del " DEV " 2>/dev/null; ip link del oth0 2>/dev/null"))
-		diag("the devices were gone already");
+	net_tidy();
 }
 
 MAYBE_UNUSED static long net_attach(int fd, const char *dev)
