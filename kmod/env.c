@@ -86,7 +86,7 @@ struct exo_env *exo_env_open(struct file *file)
 	struct exo_env *env;
 	struct inode *inode;
 
-	env = kzalloc(sizeof(*env), GFP_KERNEL_ACCOUNT);
+	env = kzalloc(sizeof(*env), EXO_GFP_USER);
 	if (!env)
 		return ERR_PTR(-ENOMEM);
 	inode = inode_new();
@@ -187,7 +187,7 @@ int exo_env_reserve(struct exo_env *env, u32 *handle)
 {
 	int rc = xa_alloc_cyclic(&env->handles, handle, NULL,
 				 XA_LIMIT(1, INT_MAX), &env->next_handle,
-				 GFP_KERNEL);
+				 EXO_GFP_USER);
 
 	return rc < 0 ? rc : 0;
 }

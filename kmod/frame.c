@@ -34,7 +34,7 @@ static struct exo_frame *frame_new(struct exo_env *env, u32 nr_pages,
 	struct exo_frame *frame;
 	struct exo_pages *pages;
 
-	frame = kzalloc(sizeof(*frame), GFP_KERNEL_ACCOUNT);
+	frame = kzalloc(sizeof(*frame), EXO_GFP_USER);
 	if (!frame)
 		return ERR_PTR(-ENOMEM);
 	pages = exo_pages_alloc(env, nr_pages, order);

@@ -10,11 +10,18 @@
 #ifndef EXO_KMOD_OBJECT_H
 #define EXO_KMOD_OBJECT_H
 
+#include <linux/gfp.h>
 #include <linux/kref.h>
 #include <linux/workqueue.h>
 
 struct exo_env;
 struct exo_pages;
+
+/*
+ * For what a library asks for: charged to its memcg, and at the limit the
+ * command fails rather than that the OOM killer is called.
+ */
+#define EXO_GFP_USER	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 enum exo_object_type {
 	EXO_OBJECT_FRAME,

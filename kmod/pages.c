@@ -106,7 +106,7 @@ struct exo_pages *exo_pages_alloc(struct exo_env *env, u32 nr_pages, u32 order)
 	if (rc)
 		return ERR_PTR(rc);
 	pages = kvzalloc(struct_size(pages, run, nr_pages >> order),
-			 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+			 EXO_GFP_USER);
 	if (!pages) {
 		uncharge(env->user, nr_pages);
 		return ERR_PTR(-ENOMEM);
