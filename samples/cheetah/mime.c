@@ -6,6 +6,8 @@
 
 #include "mime.h"
 
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
 static const struct {
 	const char *suffix;
 	const char *type;
@@ -63,7 +65,7 @@ const char *mime_type(const char *path)
 	size_t i;
 
 	if (dot && !strchr(dot, '/'))
-		for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		for (i = 0; i < ARRAY_SIZE(types); i++)
 			if (!strcasecmp(dot + 1, types[i].suffix))
 				return types[i].type;
 	return "application/octet-stream";

@@ -10,6 +10,8 @@
 
 #include "../../samples/cheetah/http.h"
 
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
 static int failures;
 
 static void check(bool ok, const char *what, const char *about)
@@ -158,7 +160,7 @@ static void test_want(const struct want *w)
 			check(!rq.target && n == len, "incomplete", w->text);
 			continue;
 		}
-		check(rq.target != NULL, "no result", w->text);
+		check(!!rq.target, "no result", w->text);
 		if (!rq.target)
 			continue;
 		check_request(w, &rq, "parser");
@@ -309,7 +311,7 @@ static void test_normalise(void)
 	size_t i, len;
 	int n;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		len = strlen(cases[i].target);
 		copy = malloc(len + 1);
 		memcpy(copy, cases[i].target, len);
@@ -344,7 +346,7 @@ static void test_noise(void)
 	for (i = 0; i < 50000; i++) {
 		for (len = 0, k = rand_r(&seed) % 40; k; k--)
 			len += sprintf(text + len, "%s", words[rand_r(&seed) %
-				       (sizeof(words) / sizeof(words[0]))]);
+				       ARRAY_SIZE(words)]);
 		feed(&r, text, len, 1 + rand_r(&seed) % 64, &rq);
 		copy = malloc(len + 1);
 		memcpy(copy, text, len);
@@ -359,7 +361,7 @@ int main(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(wants); i++)
 		test_want(&wants[i]);
 	test_pipeline();
 	test_quick_agrees();

@@ -107,7 +107,8 @@ static const struct {
 	{ "d/e/deep", "/d/e/deep", 40 },
 };
 
-#define NR_FILES (sizeof(files) / sizeof(files[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define NR_FILES ARRAY_SIZE(files)
 
 static void make_tree(void)
 {
