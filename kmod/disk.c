@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Disk: attaching, detaching, listing, and who may create extents.
+ * Disk: attaching, detaching, listing.
  *
  * Attaching reads the device with distrust: labels, then every entry of the
  * catalogue, are checked before the disk is visible to anyone. What fails is
@@ -19,18 +19,6 @@
 #include "block.h"
 #include "command.h"
 #include "disk.h"
-
-/**
- * struct grant - a user who may create extents
- * @link: in the disk's list
- * @uid: the user
- * @max_blocks: most that the user's extents may hold together
- */
-struct grant {
-	struct list_head link;
-	kuid_t uid;
-	u64 max_blocks;
-};
 
 static DEFINE_MUTEX(disks_lock);
 static DEFINE_XARRAY_ALLOC1(disks);
@@ -87,19 +75,11 @@ struct exo_disk *exo_disk_get(u32 id)
 	return disk ?: ERR_PTR(-ENOENT);
 }
 
-static void drop_grants(struct exo_disk *disk)
-{
-	struct grant *grant, *next;
-
-	list_for_each_entry_safe(grant, next, &disk->grants, link)
-		kfree(grant);
-}
-
 static void disk_release(struct kref *refs)
 {
 	struct exo_disk *disk = container_of(refs, struct exo_disk, refs);
 
-	drop_grants(disk);
+	exo_disk_drop_grants(disk);
 	kfree(disk);
 }
 
@@ -507,110 +487,5 @@ int exo_disk_list(struct exo_command *cmd)
 	rc = exo_command_copy_array(arg->array, arg->nr, &arg->out_nr, info,
 				    nr, sizeof(*info));
 	kvfree(info);
-	return rc;
-}
-
-static struct grant *find_grant(struct exo_disk *disk, kuid_t uid)
-{
-	struct grant *grant;
-
-	list_for_each_entry(grant, &disk->grants, link)
-		if (uid_eq(grant->uid, uid))
-			return grant;
-	return NULL;
-}
-
-/**
- * __exo_disk_check_grant() - may a user take so many blocks more?
- * @disk: the disk
- * @uid: the user
- * @nr_blocks: more blocks, inside the disk
- *
- * Context: the disk's lock is held. Return: 0, -EPERM no grant, -EDQUOT.
- */
-int __exo_disk_check_grant(struct exo_disk *disk, kuid_t uid, u64 nr_blocks)
-{
-	struct grant *grant;
-	u64 used;
-
-	lockdep_assert_held(&disk->lock);
-	grant = find_grant(disk, uid);
-	if (!grant)
-		return -EPERM;
-	used = __exo_catalogue_usage(&disk->catalogue, uid);
-	if (used > grant->max_blocks || nr_blocks > grant->max_blocks - used)
-		return -EDQUOT;
-	return 0;
-}
-
-/* Takes over @spare if there is no grant for that user yet. */
-static void give(struct exo_disk *disk, struct grant *spare)
-{
-	struct grant *grant;
-
-	mutex_lock(&disk->lock);
-	grant = find_grant(disk, spare->uid);
-	if (grant)
-		grant->max_blocks = spare->max_blocks;
-	else
-		list_add(&spare->link, &disk->grants);
-	mutex_unlock(&disk->lock);
-	if (grant)
-		kfree(spare);
-}
-
-static int withdraw(struct exo_disk *disk, kuid_t uid)
-{
-	struct grant *grant;
-
-	mutex_lock(&disk->lock);
-	grant = find_grant(disk, uid);
-	if (grant)
-		list_del(&grant->link);
-	mutex_unlock(&disk->lock);
-	kfree(grant);
-	return grant ? 0 : -ENOENT;
-}
-
-static int set_grant(struct exo_disk *disk, kuid_t uid, u64 max_blocks)
-{
-	struct grant *grant = kmalloc(sizeof(*grant), GFP_KERNEL);
-
-	if (!grant)
-		return -ENOMEM;
-	grant->uid = uid;
-	grant->max_blocks = max_blocks;
-	give(disk, grant);
-	return 0;
-}
-
-/**
- * exo_disk_grant() - EXO_CMD_DISK_GRANT
- * @cmd: struct exo_disk_grant
- *
- * A second grant for a user replaces the first.
- *
- * Context: sleeps. Return: 0; -EPERM; -EINVAL no such user can be; -ENOENT no
- * such disk, or no grant to withdraw; -ENOMEM.
- */
-int exo_disk_grant(struct exo_command *cmd)
-{
-	struct exo_disk_grant *arg = cmd->arg;
-	kuid_t uid = make_kuid(&init_user_ns, arg->uid);
-	struct exo_disk *disk;
-	int rc;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (!uid_valid(uid))
-		return -EINVAL;
-	disk = exo_disk_get(arg->disk);
-	if (IS_ERR(disk))
-		return PTR_ERR(disk);
-	if (arg->flags & EXO_GRANT_REVOKE)
-		rc = withdraw(disk, uid);
-	else
-		rc = set_grant(disk, uid, arg->max_blocks);
-	exo_disk_put(disk);
 	return rc;
 }

@@ -52,6 +52,7 @@ struct exo_disk {
 
 struct exo_disk *exo_disk_get(u32 id);
 void exo_disk_put(struct exo_disk *disk);
+void exo_disk_drop_grants(struct exo_disk *disk);
 int __exo_disk_check_grant(struct exo_disk *disk, kuid_t uid, u64 nr_blocks);
 void exo_disk_complain(struct block_device *bdev, u64 block,
 		       const char *where, const struct exo_flaw *flaw);

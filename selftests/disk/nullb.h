@@ -31,7 +31,7 @@ MAYBE_UNUSED static bool nullb_new(const char *name, const char *delay_ns)
 	int i;
 
 	if (access(NULLB_ROOT, F_OK)) {
-		if (system("modprobe null_blk nr_devices=0"))
+		if (system("modprobe -rq null_blk; modprobe null_blk nr_devices=0"))
 			return false;
 		mount("none", "/sys/kernel/config", "configfs", 0, NULL);
 	}
