@@ -62,7 +62,7 @@ static void sample_rtt(struct exo_tcp *tcp, struct tcp_conn *c)
 	if (!c->rtt_pending || seq_before(c->snd_una, c->rtt_seq))
 		return;
 	c->rtt_pending = 0;
-	xtcp_rtt_sample(tcp, c, tcp->now_ns - c->rtt_ns);
+	xtcp_rtt_sample(c, tcp->now_ns - c->rtt_ns);
 }
 
 /* Something new was acknowledged. */

@@ -69,11 +69,10 @@ void xtcp_cc_recovery(struct exo_tcp *tcp, struct tcp_conn *c)
 }
 
 /* RFC 5681 section 3.1, end; RFC 6675 section 5.1; RFC 2018 section 8 */
-void xtcp_cc_timeout(struct exo_tcp *tcp, struct tcp_conn *c)
+void xtcp_cc_timeout(struct tcp_conn *c)
 {
 	bool reneged = c->nr_sacked && c->sacked[0].start == c->snd_una;
 
-	(void)tcp;
 	if (c->ca != CA_LOSS || !c->backoff)
 		halve(c);
 	if (c->backoff || reneged)
@@ -97,12 +96,11 @@ void xtcp_cc_idle(struct tcp_conn *c)
 }
 
 /* RFC 6298 section 2, fixed point of Jacobson, Karels (1988) */
-void xtcp_rtt_sample(struct exo_tcp *tcp, struct tcp_conn *c, __u64 rtt_ns)
+void xtcp_rtt_sample(struct tcp_conn *c, __u64 rtt_ns)
 {
 	__u32 us = rtt_ns < 60000 * NS_PER_MS ? (rtt_ns >> 10) + 1 : 60000000;
 	__s32 delta;
 
-	(void)tcp;
 	if (!c->srtt_us8) {
 		c->srtt_us8 = us * 8;
 		c->rttvar_us4 = us * 2;

@@ -338,6 +338,7 @@ struct exo_tcp {
 	__u64 tx_done;
 	__u32 tx_done32;
 	bool is_dead;
+	bool is_full;		/* the transmit ring, since output began */
 	__u8 rcv_wscale;	/* of the configured window */
 
 	struct tcp_ep **table;
@@ -520,9 +521,9 @@ bool xtcp_sack_hole(const struct tcp_conn *c, __u32 from, __u32 to,
 void xtcp_cc_init(struct tcp_conn *c);
 void xtcp_cc_acked(struct tcp_conn *c, __u32 acked);
 void xtcp_cc_recovery(struct exo_tcp *tcp, struct tcp_conn *c);
-void xtcp_cc_timeout(struct exo_tcp *tcp, struct tcp_conn *c);
+void xtcp_cc_timeout(struct tcp_conn *c);
 void xtcp_cc_idle(struct tcp_conn *c);
-void xtcp_rtt_sample(struct exo_tcp *tcp, struct tcp_conn *c, __u64 rtt_ns);
+void xtcp_rtt_sample(struct tcp_conn *c, __u64 rtt_ns);
 __u64 xtcp_rto_ns(const struct exo_tcp *tcp, const struct tcp_conn *c);
 
 /* tcp_output.c */

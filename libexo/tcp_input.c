@@ -59,7 +59,8 @@ static void parse_options(struct tcp_seg *seg)
 		xtcp_opt_parse(seg, seg->opt, seg->opt_len);
 }
 
-static bool decode(const struct exo_rx_record *rec, struct tcp_seg *seg)
+static bool decode(const struct exo_tcp *tcp, const struct exo_rx_record *rec,
+		   struct tcp_seg *seg)
 {
 	/* The pad of tcp_head is the end of the record's own head. */
 	const struct tcp_head *h = (const struct tcp_head *)
@@ -75,7 +76,8 @@ static bool decode(const struct exo_rx_record *rec, struct tcp_seg *seg)
 		return false;
 	t = (const struct tcp_head *)((const char *)h + ihl - 20);
 	doff = t->doff >> 4 << 2;
-	if (doff < 20 || ihl + doff > tot_len || !t->sport)
+	if (doff < 20 || ihl + doff > tot_len || !t->sport ||
+	    unlikely(t->dport != tcp->flow->local_port))
 		return false;
 	if (unlikely(!(rec->flags & EXO_RX_F_CSUM_OK)) &&
 	    !tcp_csum_ok(h, (const __u8 *)&t->sport, tot_len - ihl))
@@ -173,7 +175,10 @@ static void suspicious(struct exo_tcp *tcp, struct tcp_conn *c,
 		xtcp_challenge(tcp, c);
 }
 
-/* RFC 9293 section 3.8.6.3, RFC 5681 section 4.2 */
+/*
+ * RFC 9293 section 3.8.6.3, RFC 5681 section 4.2: every second full segment, at
+ * once; and whenever the sender may be about to run out of window.
+ */
 static void count_for_ack(struct exo_tcp *tcp, struct tcp_conn *c, __u32 len,
 			  __u32 gso_size)
 {
@@ -182,7 +187,8 @@ static void count_for_ack(struct exo_tcp *tcp, struct tcp_conn *c, __u32 len,
 	if (unlikely(unit > c->rcv_mss))
 		c->rcv_mss = u32_min(unit, 9000);
 	c->ack_bytes += len;
-	if (c->ack_bytes >= 2 * c->rcv_mss) {
+	if (c->ack_bytes >= 2 * c->rcv_mss ||
+	    c->rcv_adv - c->rcv_nxt < 2 * c->rcv_mss) {
 		c->ack_now = 1;
 		xtcp_want_output(tcp, c);
 	} else if (!c->t_ack) {
@@ -291,7 +297,7 @@ void xtcp_input(struct exo_tcp *tcp, const struct exo_rx_record *rec)
 	struct tcp_ep *ep;
 
 	tcp->stats.rx_segs++;
-	if (unlikely(!decode(rec, &seg))) {
+	if (unlikely(!decode(tcp, rec, &seg))) {
 		tcp->stats.rx_bad++;
 		return;
 	}

@@ -159,7 +159,7 @@ static void establish(struct exo_tcp *tcp, struct tcp_half *half,
 		return;
 	}
 	if (!half->tries)
-		xtcp_rtt_sample(tcp, c, tcp->now_ns - half->sent_ns);
+		xtcp_rtt_sample(c, tcp->now_ns - half->sent_ns);
 	xtcp_half_free(tcp, half);
 	xtcp_table_add(tcp, &c->ep);
 	c->snd_wnd = seg->wnd << c->snd_wscale;

@@ -26,8 +26,10 @@ static struct exo_tx_desc *reserve(struct exo_tcp *tcp)
 		if (rc == -ESTALE)
 			tcp->is_dead = true;
 		desc = exo_flow_tx_reserve(tcp->flow);
-		if (!desc)
+		if (!desc) {
+			tcp->is_full = true;
 			return NULL;
+		}
 	}
 	tcp->tx_seq++;
 	tcp->stats.tx_descs++;
@@ -238,11 +240,11 @@ static __u32 new_len(const struct tcp_conn *c, __u32 avail, __u32 room,
 {
 	__u32 len = u32_min(u32_min(avail, room), c->gso_bytes);
 
-	if (len == avail)
-		return len < c->mss && c->more ? 0 : len;
+	if (len == avail && !c->more)
+		return len;
 	if (len >= c->mss)
 		return len == c->gso_bytes ? len : len - len % c->mss;
-	return len == wnd && len >= c->max_wnd / 2 ? len : 0;
+	return len == wnd && len >= c->max_wnd / 2 && !c->more ? len : 0;
 }
 
 /* Send bytes never sent before. False if the ring is full. */
@@ -324,8 +326,10 @@ static bool output_lost(struct exo_tcp *tcp, struct tcp_conn *c)
 		pipe = xtcp_sack_pipe(c);
 		room = c->cwnd > pipe ? c->cwnd - pipe : 0;
 		/* The first one goes out in any case (step 4.3). */
-		if (room < c->mss && c->rtx_nxt != c->snd_una)
+		if (room < c->mss && c->rtx_nxt != c->snd_una) {
+			c->cwnd_limited = 1;
 			break;
+		}
 		room = room > c->gso_bytes ? c->gso_bytes :
 		       room < 2 * c->mss ? c->mss : room - room % c->mss;
 		len = resend(tcp, c, hole, room);
@@ -379,20 +383,22 @@ bool xtcp_output(struct exo_tcp *tcp, struct tcp_conn *c)
 	return true;
 }
 
-/* Work off the list. */
+/*
+ * Work off the list, until the ring is full: who could not say everything has
+ * put itself on the list again, behind the others.
+ */
 void xtcp_run_output(struct exo_tcp *tcp)
 {
 	struct tcp_conn *c;
 
-	while ((c = tcp->out_head) != NULL) {
+	tcp->is_full = false;
+	while (!tcp->is_full && (c = tcp->out_head) != NULL) {
 		/* Off the list first: it may want to be on it again. */
 		tcp->out_head = c->out_next;
 		if (!tcp->out_head)
 			tcp->out_tail = &tcp->out_head;
 		c->on_out = 0;
-		if (unlikely(!xtcp_output(tcp, c))) {
+		if (unlikely(!xtcp_output(tcp, c)))
 			xtcp_want_output(tcp, c);
-			return;
-		}
 	}
 }

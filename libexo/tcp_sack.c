@@ -54,18 +54,18 @@ static bool range_add(struct tcp_conn *c, struct tcp_range add)
  */
 bool xtcp_sack_add(struct tcp_conn *c, const struct tcp_seg *seg)
 {
+	__u32 flight = c->snd_nxt - c->snd_una;
+	__u32 acked = seg->ack - c->snd_una;
 	bool news = false;
 	unsigned int i;
 
 	for (i = 0; i < seg->nr_sack; i++) {
-		struct tcp_range range = seg->sack[i];
+		/* Distances: seq_before() does not bear any number at all. */
+		__u32 start = seg->sack[i].start - c->snd_una;
+		__u32 end = seg->sack[i].end - c->snd_una;
 
-		if (!seq_before(range.start, range.end) ||
-		    seq_after(range.end, c->snd_nxt) ||
-		    !seq_after(range.start, c->snd_una) ||
-		    !seq_after(range.start, seg->ack))
-			continue;
-		news |= range_add(c, range);
+		if (start > acked && start < end && end <= flight)
+			news |= range_add(c, seg->sack[i]);
 	}
 	return news;
 }

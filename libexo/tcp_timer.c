@@ -114,11 +114,11 @@ static void tail_probe(struct exo_tcp *tcp, struct tcp_conn *c)
 static void retransmit(struct exo_tcp *tcp, struct tcp_conn *c)
 {
 	tcp->stats.timeouts++;
-	xtcp_cc_timeout(tcp, c);
+	if (c->backoff + 1 == BLACK_HOLE_TIMEOUTS && c->mtu > BLACK_HOLE_MTU)
+		xtcp_conn_set_mtu(tcp, c, BLACK_HOLE_MTU);
+	xtcp_cc_timeout(c);
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
-	if (c->backoff == BLACK_HOLE_TIMEOUTS && c->mtu > BLACK_HOLE_MTU)
-		xtcp_conn_set_mtu(tcp, c, BLACK_HOLE_MTU);
 	xtcp_want_output(tcp, c);
 	c->t_rto = tcp->now_ns + xtcp_rto_ns(tcp, c);
 	xtcp_conn_timer(tcp, c, c->t_rto);
@@ -138,7 +138,8 @@ static void persist(struct exo_tcp *tcp, struct tcp_conn *c)
 		c->backoff = 0;
 		return;
 	}
-	if (len && (c->more || c->backoff)) {
+	if (len) {
+		/* Waiting for a larger window, or for more, has been enough. */
 		c->more = 0;
 		if (xtcp_xmit(tcp, c, c->snd_nxt, u32_min(len, c->mss), false))
 			xtcp_arm_rto(tcp, c);
