@@ -60,12 +60,14 @@ static inline __u32 wire_pseudo(const __u8 *ip, __u32 tcp_len)
 	return wire_sum(ip + 12, 8, 6 + (tcp_len & 0xffff) + (tcp_len >> 16));
 }
 
-/* Fill in both checksums of a packet with a plain IPv4 header. */
+/* Fill in both checksums of a packet, as far as its headers reach. */
 static inline void wire_checksums(__u8 *pkt, __u32 len)
 {
 	__u8 *ip = pkt + W_ETH, *tcp = ip + (ip[0] & 15) * 4;
 	__u32 tcp_len = len - (tcp - pkt);
 
+	if (tcp + W_TCP > pkt + len)
+		return;
 	wire_put16(ip + 10, 0);
 	wire_put16(ip + 10, ~wire_sum(ip, tcp - ip, 0));
 	wire_put16(tcp + 16, 0);
