@@ -75,6 +75,70 @@ static const struct io_kind io_kinds[] = {
 
 /* Decode --------------------------------------------------------------- */
 
+/**
+ * struct lookups - where handles are looked up; a batch keeps what it found
+ * @env: the caller's env
+ * @extent: last extent found, a reference, or NULL
+ * @frame: last frame found, a reference, or NULL
+ * @extent_handle: its handle
+ * @frame_handle: its handle
+ *
+ * Operations of a batch mostly name the same two objects. A handle that is
+ * closed meanwhile stays good until the end of the batch, as it would have if
+ * it had been closed a little later.
+ */
+struct lookups {
+	struct exo_env *env;
+	struct exo_extent *extent;
+	struct exo_frame *frame;
+	u32 extent_handle;
+	u32 frame_handle;
+};
+
+static void lookups_end(struct lookups *found)
+{
+	if (found->extent)
+		exo_object_put(&found->extent->obj);
+	if (found->frame)
+		exo_object_put(&found->frame->obj);
+}
+
+/* Return: a reference for the caller, or ERR_PTR as exo_extent_get(). */
+static struct exo_extent *find_extent(struct lookups *found, u32 handle)
+{
+	struct exo_extent *extent = found->extent;
+
+	if (!extent || found->extent_handle != handle) {
+		extent = exo_extent_get(found->env, handle);
+		if (IS_ERR(extent))
+			return extent;
+		if (found->extent)
+			exo_object_put(&found->extent->obj);
+		found->extent = extent;
+		found->extent_handle = handle;
+	}
+	exo_object_hold(&extent->obj);
+	return extent;
+}
+
+/* Return: a reference for the caller, or ERR_PTR as exo_frame_get(). */
+static struct exo_frame *find_frame(struct lookups *found, u32 handle)
+{
+	struct exo_frame *frame = found->frame;
+
+	if (!frame || found->frame_handle != handle) {
+		frame = exo_frame_get(found->env, handle);
+		if (IS_ERR(frame))
+			return frame;
+		if (found->frame)
+			exo_object_put(&found->frame->obj);
+		found->frame = frame;
+		found->frame_handle = handle;
+	}
+	exo_object_hold(&frame->obj);
+	return frame;
+}
+
 /* What can be judged without knowing the objects. */
 static int decode_shape(const struct exo_io *io, struct io_kind *kind)
 {
@@ -113,10 +177,10 @@ static int decode_range(const struct exo_io *io, struct exo_io_op *op)
 }
 
 /* The pages, inside the frame. */
-static int decode_frame(struct exo_env *env, const struct exo_io *io,
+static int decode_frame(struct lookups *found, const struct exo_io *io,
 			struct exo_io_op *op)
 {
-	struct exo_frame *frame = exo_frame_get(env, io->frame);
+	struct exo_frame *frame = find_frame(found, io->frame);
 	int rc = -EINVAL;
 	u32 end;
 
@@ -158,7 +222,7 @@ static int decode_device(const struct exo_io *io, const struct io_kind *kind,
 	return 0;
 }
 
-static int decode_objects(struct exo_env *env, const struct exo_io *io,
+static int decode_objects(struct lookups *found, const struct exo_io *io,
 			  const struct io_kind *kind, struct exo_io_op *op)
 {
 	int rc;
@@ -167,7 +231,7 @@ static int decode_objects(struct exo_env *env, const struct exo_io *io,
 		return -EACCES;
 	rc = decode_range(io, op);
 	if (!rc && kind->frame)
-		rc = decode_frame(env, io, op);
+		rc = decode_frame(found, io, op);
 	if (rc)
 		return rc;
 	/* The count also keeps the device open, so it comes first. */
@@ -186,7 +250,7 @@ err_frame:
 }
 
 /* On success the caller ends with exo_io_op_drop(), or gives all to a request. */
-static int decode(struct exo_env *env, const struct exo_io *io,
+static int decode(struct lookups *found, const struct exo_io *io,
 		  struct exo_io_op *op)
 {
 	struct io_kind kind;
@@ -196,10 +260,10 @@ static int decode(struct exo_env *env, const struct exo_io *io,
 	rc = decode_shape(io, &kind);
 	if (rc)
 		return rc;
-	op->extent = exo_extent_get(env, io->extent);
+	op->extent = find_extent(found, io->extent);
 	if (IS_ERR(op->extent))
 		return PTR_ERR(op->extent);
-	rc = decode_objects(env, io, &kind, op);
+	rc = decode_objects(found, io, &kind, op);
 	if (rc)
 		exo_object_put(&op->extent->obj);
 	return rc;
@@ -223,7 +287,7 @@ static int load_chunk(struct exo_io *ios, u64 array, u32 stride, u32 nr)
 	return rc ?: 1;
 }
 
-static int submit_one(struct exo_env *env, struct exo_cq *cq,
+static int submit_one(struct lookups *found, struct exo_cq *cq,
 		      const struct exo_io *io, u32 stride)
 {
 	struct exo_request *req;
@@ -232,7 +296,7 @@ static int submit_one(struct exo_env *env, struct exo_cq *cq,
 
 	if (io->size != stride)
 		return -EINVAL;
-	rc = decode(env, io, &op);
+	rc = decode(found, io, &op);
 	if (rc)
 		return rc;
 	req = exo_request_new(&op, EXO_REQUEST_CQ, GFP_KERNEL);
@@ -246,7 +310,7 @@ static int submit_one(struct exo_env *env, struct exo_cq *cq,
 }
 
 /* Room for @nr completions is reserved. Return: as the last one submitted. */
-static int submit_batch(struct exo_env *env, struct exo_cq *cq, u64 array,
+static int submit_batch(struct lookups *found, struct exo_cq *cq, u64 array,
 			u32 stride, u32 nr, u32 *accepted)
 {
 	struct exo_io ios[CHUNK];
@@ -260,7 +324,7 @@ static int submit_batch(struct exo_env *env, struct exo_cq *cq, u64 array,
 		if (loaded < 0)
 			return loaded;
 		for (i = 0; i < loaded; i++) {
-			rc = submit_one(env, cq, &ios[i], stride);
+			rc = submit_one(found, cq, &ios[i], stride);
 			if (rc)
 				return rc;
 			++*accepted;
@@ -291,6 +355,7 @@ static int load_stride(u64 array, u32 *stride)
 int exo_io_submit(struct exo_command *cmd)
 {
 	struct exo_io_submit *arg = cmd->arg;
+	struct lookups found = { .env = cmd->env };
 	u32 stride, room, accepted = 0;
 	struct blk_plug plug;
 	struct exo_cq *cq;
@@ -310,9 +375,10 @@ int exo_io_submit(struct exo_command *cmd)
 	rc = room ? 0 : -EAGAIN;
 	blk_start_plug(&plug);
 	if (room)
-		rc = submit_batch(cmd->env, cq, arg->array, stride, room,
+		rc = submit_batch(&found, cq, arg->array, stride, room,
 				  &accepted);
 	blk_finish_plug(&plug);
+	lookups_end(&found);
 	exo_cq_unreserve(cq, room - accepted);
 	arg->out_nr = accepted;
 out:
@@ -321,6 +387,16 @@ out:
 }
 
 /* Single operations ---------------------------------------------------- */
+
+static int decode_single(struct exo_env *env, const struct exo_io *io,
+			 struct exo_io_op *op)
+{
+	struct lookups found = { .env = env };
+	int rc = decode(&found, io, op);
+
+	lookups_end(&found);
+	return rc;
+}
 
 /**
  * exo_io_wait() - EXO_CMD_IO by ioctl
@@ -339,7 +415,7 @@ int exo_io_wait(struct exo_command *cmd)
 	struct exo_io_op op;
 	int rc;
 
-	rc = decode(cmd->env, cmd->arg, &op);
+	rc = decode_single(cmd->env, cmd->arg, &op);
 	if (rc)
 		return rc;
 	req = exo_request_new(&op, EXO_REQUEST_WAIT, GFP_KERNEL);
@@ -426,6 +502,6 @@ int exo_io_uring(struct exo_env *env, struct io_uring_cmd *ioucmd,
 
 	rc = load_io(&io, arg);
 	if (!rc)
-		rc = decode(env, &io, &op);
+		rc = decode_single(env, &io, &op);
 	return rc ?: uring_issue(&op, ioucmd, issue_flags);
 }
