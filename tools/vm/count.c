@@ -302,6 +302,14 @@ static bool is_switch(const uint8_t *prev, const uint8_t *d, size_t len)
 	       !memcmp(d, "\x48\x8b\xa6", 3) && !memcmp(prev + 3, d + 3, 4);
 }
 
+/* Let a function run before each execution of an instruction. */
+static void on_insn(struct qemu_plugin_insn *insn,
+		    qemu_plugin_vcpu_cb fn, uintptr_t arg)
+{
+	qemu_plugin_register_vcpu_insn_exec_cb(insn, fn, QEMU_PLUGIN_CB_NO_REGS,
+					       (void *)arg);
+}
+
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t i, len, n = qemu_plugin_tb_n_insns(tb);
@@ -320,25 +328,23 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (len == 8 && !memcmp(d, "\x0f\x1f\x84\x00", 4)) {
 			memcpy(&w, d + 4, 4);
 			if ((w & 0xffff0000) == VM_MARK_MAGIC)
-				qemu_plugin_register_vcpu_insn_exec_cb(insn,
-					word, QEMU_PLUGIN_CB_NO_REGS,
-					(void *)(uintptr_t)(w & 0xffff));
+				on_insn(insn, word, w & 0xffff);
 		}
 		if (kernel && is_halt(d, len))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, halt,
-				QEMU_PLUGIN_CB_NO_REGS, NULL);
+			on_insn(insn, halt, 0);
 		/* Registered for reads only it would never be called. */
 		if (kernel && is_switch(prev, d, len))
 			qemu_plugin_register_vcpu_mem_cb(insn, switch_task,
-				QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
-				NULL);
+							 QEMU_PLUGIN_CB_NO_REGS,
+							 QEMU_PLUGIN_MEM_RW, NULL);
 		prev = len == 7 ? d : NULL;
 		if (i == n - 1)
 			unit = rep_unit(d, len);
 	}
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, count_block,
-		QEMU_PLUGIN_CB_NO_REGS,
-		find_block(addr, unit ? n - 1 : n, unit));
+					     QEMU_PLUGIN_CB_NO_REGS,
+					     find_block(addr, unit ? n - 1 : n,
+							unit));
 }
 
 static void finish(qemu_plugin_id_t id, void *data)

@@ -54,7 +54,7 @@ static void tell(const char *name, unsigned int word)
 		exit(1);
 	}
 	p = code;
-	for (i = 0; name[i] && i < 63; i++)
+	for (i = 0; i < 63 && name[i]; i++)
 		p = emit(p, VM_MARK_CHAR | (unsigned char)name[i]);
 	p = emit(p, word);
 	*p = 0xc3;
@@ -96,7 +96,7 @@ static void send_symbols(void)
 		return;
 	if (!stat(DONE, &done) &&
 	    (stat("/sys/module/exo/sections", &module) ||
-	     (module.st_ctim.tv_sec < done.st_mtim.tv_sec)))
+	     module.st_ctim.tv_sec < done.st_mtim.tv_sec))
 		return;
 	tell("", VM_MARK_PAUSE);
 	port = open(PORT, O_WRONLY | O_CLOEXEC);
