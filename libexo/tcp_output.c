@@ -10,6 +10,8 @@
  */
 #include "tcp_impl.h"
 
+#define RTO_LEAST_NS	NS_PER_MS	/* what a configuration can ask for */
+
 /*
  * A slot of the ring; one doorbell if there is none. Fails only while the
  * device takes nothing.
@@ -247,6 +249,14 @@ static __u32 new_len(const struct tcp_conn *c, __u32 avail, __u32 room,
 	return len == wnd && len >= c->max_wnd / 2 && !c->more ? len : 0;
 }
 
+/* The common case of xtcp_sack_pipe(): nothing is missing. */
+static __u32 pipe_of(const struct tcp_conn *c)
+{
+	if (likely(c->ca == CA_OPEN && !c->nr_sacked && !c->dupacks))
+		return c->snd_nxt - c->snd_una;
+	return xtcp_sack_pipe(c);
+}
+
 /* Send bytes never sent before. False if the ring is full. */
 static bool output_new(struct exo_tcp *tcp, struct tcp_conn *c)
 {
@@ -255,14 +265,15 @@ static bool output_new(struct exo_tcp *tcp, struct tcp_conn *c)
 
 	if (c->fin_sent)
 		return true;
-	if (c->snd_una == c->snd_nxt && c->srtt_us8 &&
+	if (unlikely(tcp->now_ns - c->sent_ns > RTO_LEAST_NS) &&
+	    c->snd_una == c->snd_nxt && c->srtt_us8 &&
 	    tcp->now_ns - c->sent_ns > xtcp_rto_ns(tcp, c))
 		xtcp_cc_idle(c);
 	while ((avail = c->snd_end - c->snd_nxt) != 0 || fin_waits(c)) {
 		wnd = c->snd_una + c->snd_wnd - c->snd_nxt;
 		if ((__s32)wnd < 0)
 			wnd = 0;
-		pipe = xtcp_sack_pipe(c);
+		pipe = pipe_of(c);
 		room = c->cwnd > pipe ? c->cwnd - pipe : 0;
 		len = new_len(c, avail, u32_min(wnd, room), wnd);
 		if (!len && avail) {

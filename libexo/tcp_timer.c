@@ -61,14 +61,14 @@ void xtcp_conn_timer_slow(struct exo_tcp *tcp, struct tcp_conn *c, __u64 ns)
 /* RFC 6298 (5.1)-(5.3): the timer runs while something is in flight. */
 void xtcp_arm_rto(struct exo_tcp *tcp, struct tcp_conn *c)
 {
-	__u64 ns = xtcp_rto_ns(tcp, c);
-	__u64 probe_ns;
+	__u64 ns, probe_ns;
 
 	c->rto_is_tlp = 0;
 	if (c->snd_una == c->snd_nxt) {
 		c->t_rto = 0;
 		return;
 	}
+	ns = xtcp_rto_ns(tcp, c);
 	/*
 	 * Two segments in flight are acknowledged at once, so silence for two
 	 * round trips means that the tail was lost: ask before the timeout. A
