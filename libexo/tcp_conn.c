@@ -65,7 +65,8 @@ void xtcp_conn_set_mtu(struct exo_tcp *tcp, struct tcp_conn *c, __u32 mtu)
 	c->mtu = mtu;
 	c->mss = u32_max(u32_min(c->peer_mss, mtu - 40), TCP_MSS_MIN) - opts;
 	gso -= u32_min(gso, TCP_HEAD_BYTES + opts);
-	c->gso_bytes = gso < 2 * c->mss ? c->mss : gso - gso % c->mss;
+	c->gso_bytes = gso < 2 * c->mss || c->mss < TCP_GSO_MSS_MIN ? c->mss :
+		       gso - gso % c->mss;
 }
 
 static void conn_addresses(struct exo_tcp *tcp, struct tcp_conn *c)

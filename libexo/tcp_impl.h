@@ -49,6 +49,7 @@
 #define TCP_HEAD_BYTES	54	/* Ethernet, IPv4, TCP without options */
 #define TCP_TS_BYTES	12	/* NOP NOP timestamps */
 #define TCP_MSS_MIN	64	/* a peer's wish below is not followed */
+#define TCP_GSO_MSS_MIN	88	/* below, the module refuses gso_size */
 #define TCP_MSS_DEFAULT	536	/* RFC 9293 section 3.7.1 */
 #define TCP_WSCALE_MAX	14
 #define TCP_DUP_THRESH	3
