@@ -65,8 +65,8 @@ SPOIL(first_fragment, p->ip.frag_off = htons(0x2000); RESUM)
 SPOIL(later_fragment, p->ip.frag_off = htons(8); RESUM)
 SPOIL(version6, p->ip.version = 6; RESUM)
 SPOIL(bad_checksum, p->ip.check ^= 1)
-SPOIL(options, p->ip.ihl = 6;
-      p->ip.check = 0; p->ip.check = sum_fold(sum16(&p->ip, 24, 0)))
+SPOIL(options, p->ip.ihl = 6; p->ip.check = 0;
+	p->ip.check = sum_fold(sum16(&p->ip, 24, 0)))
 SPOIL(short_ihl, p->ip.ihl = 4; RESUM)
 SPOIL(total_long, p->ip.tot_len = htons(len - ETH_HLEN + 1); RESUM)
 SPOIL(total_short, p->ip.tot_len = htons(39); RESUM)

@@ -46,7 +46,8 @@ SPOIL(many_frags, d->nr_frags = 65535)
 SPOIL(empty_frag, d->frag[0].len = 0)
 SPOIL(frags_too_long, d->frag[0].len = 1U << 31)
 SPOIL(frag_sum_wraps, d->nr_frags = 4; d->frag[0].len = ~0U;
-	d->frag[1] = d->frag[2] = d->frag[3] = d->frag[0])
+	d->frag[1] = d->frag[0]; d->frag[2] = d->frag[0];
+	d->frag[3] = d->frag[0])
 /* Frames */
 SPOIL(no_frame, d->frag[0].frame = 0)
 SPOIL(wild_frame, d->frag[0].frame = 0x7fffffff)

@@ -45,7 +45,7 @@ static void tell(const char *name, unsigned int word)
 {
 	unsigned char *code, *p;
 	cpu_set_t old, here;
-	int i;
+	size_t i;
 
 	code = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -54,7 +54,7 @@ static void tell(const char *name, unsigned int word)
 		exit(1);
 	}
 	p = code;
-	for (i = 0; i < 63 && name[i]; i++)
+	for (i = 0; i < strnlen(name, 63); i++)
 		p = emit(p, VM_MARK_CHAR | (unsigned char)name[i]);
 	p = emit(p, word);
 	*p = 0xc3;
