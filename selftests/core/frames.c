@@ -3,6 +3,11 @@
  * Are frames what was asked for: so many pages, zeroed, and never somebody's
  * old content? (That runs are contiguous cannot be seen from here: the kernel
  * shows no page frame numbers of such mappings, not even to root.)
+ *
+ * Debian's kernels zero every page that anybody allocates; that is switched off
+ * here, or the module's own zeroing would not be tested.
+ *
+ * vm: --append init_on_alloc=0
  */
 #include "../exo_test.h"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
  * Can bob reach what alice holds, by guessing, by /proc, by old pages?
+ *
+ * vm: --append init_on_alloc=0
  */
 #include "../exo_test.h"
 
