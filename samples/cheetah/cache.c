@@ -6,8 +6,8 @@
 #include "cache.h"
 #include "crc32c.h"
 
-#define FRAME_SLOTS	16		/* a frame is 1 MiB */
-#define FRAME_ORDER	4		/* and a chunk is physically in one piece */
+#define FRAME_ORDER	4		/* a chunk is physically in one piece */
+#define MIN_SLOTS	16
 #define CQ_ENTRIES	256
 
 static void list_init(struct cache_waiter *head)
@@ -55,25 +55,39 @@ static void wake_all(struct cache_waiter *head, int rc)
 	}
 }
 
-static int add_frame(struct cache *cache, struct exo_env *env)
+/* As much as can be had, down to the minimum. */
+static int alloc_frame(struct cache *cache, struct exo_env *env, uint32_t nr)
 {
-	struct exo_frame *frame = &cache->frames[cache->nr_frames];
-	struct cache_slot *slot;
-	uint32_t i, page;
 	int rc;
 
-	rc = exo_frame_alloc(env, FRAME_SLOTS * DOC_CHUNK_BLOCKS, FRAME_ORDER,
-			     frame);
-	if (rc)
-		return rc;
-	cache->nr_frames++;
-	for (i = 0; i < FRAME_SLOTS; i++) {
-		slot = &cache->slots[cache->nr_slots++];
-		page = i * DOC_CHUNK_BLOCKS;
-		slot->frame = frame->handle;
-		slot->offset = (uint64_t)page * DOC_BLOCK_BYTES;
-		slot->in = frame;
-		slot->mem = exo_frame_page(frame, page);
+	for (;;) {
+		rc = exo_frame_alloc(env, (nr + 1) * DOC_CHUNK_BLOCKS,
+				     FRAME_ORDER, &cache->frame);
+		if ((rc != -EDQUOT && rc != -ENOMEM) || nr == MIN_SLOTS)
+			break;
+		nr -= nr / 8 + 1;
+		if (nr < MIN_SLOTS)
+			nr = MIN_SLOTS;
+	}
+	cache->nr_slots = nr;
+	cache->extra = (uint64_t)nr * DOC_CHUNK_BYTES;
+	return rc;
+}
+
+static int make_slots(struct cache *cache)
+{
+	struct cache_slot *slot;
+	uint32_t i;
+
+	cache->slots = calloc(cache->nr_slots, sizeof(*cache->slots));
+	cache->slot_of = calloc(cache->docs->nr_chunks + 1,
+				sizeof(*cache->slot_of));
+	if (!cache->slots || !cache->slot_of)
+		return -ENOMEM;
+	for (i = 0; i < cache->nr_slots; i++) {
+		slot = &cache->slots[i];
+		slot->offset = (uint64_t)i * DOC_CHUNK_BYTES;
+		slot->mem = (char *)cache->frame.addr + slot->offset;
 		list_init(&slot->waiters);
 	}
 	return 0;
@@ -82,7 +96,7 @@ static int add_frame(struct cache *cache, struct exo_env *env)
 /**
  * cache_init - allocate the memory
  * @cache: filled in
- * @env: whose frames
+ * @env: whose frame
  * @extent: where the pack is, readable; must outlive the cache
  * @docs: the pack; likewise
  * @bytes: most memory for documents
@@ -96,14 +110,17 @@ int cache_init(struct cache *cache, struct exo_env *env,
 	       const struct exo_extent *extent, const struct doc_index *docs,
 	       uint64_t bytes)
 {
-	uint32_t nr = bytes / (FRAME_SLOTS * DOC_CHUNK_BYTES);
-	uint32_t need = (docs->nr_chunks + FRAME_SLOTS - 1) / FRAME_SLOTS;
+	uint64_t nr = bytes / DOC_CHUNK_BYTES;
+	uint64_t most = exo_env_query(env)->out_max_frame_pages /
+			DOC_CHUNK_BLOCKS - 1;
 	int rc;
 
-	if (nr > need)
-		nr = need;
-	if (!nr)
-		nr = 1;
+	if (nr > docs->nr_chunks)
+		nr = docs->nr_chunks;
+	if (nr > most)
+		nr = most;
+	if (nr < MIN_SLOTS)
+		nr = MIN_SLOTS;
 	memset(cache, 0, sizeof(*cache));
 	cache->docs = docs;
 	cache->extent = extent;
@@ -111,21 +128,14 @@ int cache_init(struct cache *cache, struct exo_env *env,
 	rc = exo_cq_create(env, CQ_ENTRIES, 0, &cache->cq);
 	if (rc)
 		return rc;
-	cache->frames = calloc(nr, sizeof(*cache->frames));
-	cache->slots = calloc((size_t)nr * FRAME_SLOTS, sizeof(*cache->slots));
-	cache->slot_of = calloc(docs->nr_chunks, sizeof(*cache->slot_of));
-	rc = -ENOMEM;
-	if (cache->frames && cache->slots && cache->slot_of)
-		for (rc = 0; cache->nr_frames < nr && !rc;)
-			rc = add_frame(cache, env);
-	/* At the limit: leave something for the rest of the program. */
-	if (rc && cache->nr_frames > 1) {
-		exo_frame_free(&cache->frames[--cache->nr_frames]);
-		cache->nr_slots -= FRAME_SLOTS;
+	rc = alloc_frame(cache, env, nr);
+	if (rc) {
+		exo_cq_destroy(&cache->cq);
+		return rc;
 	}
-	if (cache->nr_slots)
-		return 0;
-	cache_exit(cache);
+	rc = make_slots(cache);
+	if (rc)
+		cache_exit(cache);
 	return rc;
 }
 
@@ -135,10 +145,8 @@ int cache_init(struct cache *cache, struct exo_env *env,
  */
 void cache_exit(struct cache *cache)
 {
-	while (cache->nr_frames)
-		exo_frame_free(&cache->frames[--cache->nr_frames]);
+	exo_frame_free(&cache->frame);
 	exo_cq_destroy(&cache->cq);
-	free(cache->frames);
 	free(cache->slots);
 	free(cache->slot_of);
 }
@@ -185,7 +193,7 @@ static void start_read(struct cache *cache, struct cache_slot *slot,
 	exo_io_prep_read(&cache->batch[cache->nr_batch++], cache->extent,
 			 cache->docs->data_start +
 			 (uint64_t)chunk * DOC_CHUNK_BLOCKS, DOC_CHUNK_BLOCKS,
-			 slot->in, slot->offset / DOC_BLOCK_BYTES, nr);
+			 &cache->frame, slot->offset / DOC_BLOCK_BYTES, nr);
 }
 
 /* A full batch goes at once; what the module's ring has no room for waits. */

@@ -43,24 +43,20 @@ enum cache_state {
 
 /**
  * struct cache_slot - room for a chunk
- * @frame: handle of its frame
  * @state: enum cache_state
  * @used: looked at since the clock's hand passed
  * @refs: users of its bytes
  * @offset: where it is in the frame
  * @chunk: what it holds, unless empty
- * @in: its frame
  * @mem: its bytes
  * @waiters: for the end of the read
  */
 struct cache_slot {
-	uint32_t frame;
 	uint8_t state;
 	bool used;
 	uint32_t refs;
 	uint32_t chunk;
 	uint64_t offset;
-	const struct exo_frame *in;
 	char *mem;
 	struct cache_waiter waiters;
 };
@@ -86,8 +82,10 @@ struct cache_stats {
  * @docs: the pack
  * @extent: where it is
  * @cq: completions of reads
- * @frames: the memory, @nr_frames of them
- * @slots: in @frames, @nr_slots of them
+ * @frame: all memory that is sent from, in one frame: the module then looks up
+ *         one handle for all pieces of all packets of a doorbell
+ * @extra: offset in @frame of DOC_CHUNK_BYTES that are not the cache's
+ * @slots: in @frame, @nr_slots of them
  * @slot_of: slot + 1 of each chunk of the pack, 0: not in memory
  * @hand: next slot to look at for eviction
  * @batch: reads to be submitted, @nr_batch of them
@@ -100,10 +98,10 @@ struct cache {
 	const struct doc_index *docs;
 	const struct exo_extent *extent;
 	struct exo_cq cq;
-	struct exo_frame *frames;
+	struct exo_frame frame;
+	uint64_t extra;
 	struct cache_slot *slots;
 	uint32_t *slot_of;
-	uint32_t nr_frames;
 	uint32_t nr_slots;
 	uint32_t hand;
 	uint32_t nr_batch;

@@ -36,7 +36,9 @@
 
 #define RX_BYTES	(1024 * 1024)
 #define NR_TX		1024
+#define CLAIM_TRIES	100
 #define RETRY_NS	1000000		/* a read that had no room is tried again */
+#define EXPIRE_NS	1000000000	/* half requests are looked at */
 
 static const char usage[] =
 	"usage: cheetah --disk DISK:NAME --dev DEVICE [OPTION]...\n"
@@ -69,7 +71,6 @@ struct options {
  * @site: the site
  * @sock: reservation of the port
  * @sigfd: signals that end it
- * @retry: a read could not be submitted
  */
 struct cheetah {
 	struct options opt;
@@ -82,7 +83,6 @@ struct cheetah {
 	struct exo_tcp *tcp;
 	int sock;
 	int sigfd;
-	bool retry;
 };
 
 __attribute__((format(printf, 1, 2)))
@@ -109,12 +109,26 @@ static void report_read_error(struct cache *cache)
 	cache->failed = 0;
 }
 
+/* When to come back even if nothing happens. */
+static void set_deadline(struct cheetah *ch, __u64 now_ns, bool retry)
+{
+	__s64 due = exo_tcp_next_timeout_ns(ch->tcp, now_ns);
+
+	if (due >= 0)
+		exo_loop_due(ch->loop, now_ns + due);
+	if (retry)
+		exo_loop_due(ch->loop, now_ns + RETRY_NS);
+	if (ch->server.reading)
+		exo_loop_due(ch->loop, now_ns + EXPIRE_NS);
+}
+
 /* What the disk brought, then what the network brought. */
 static void on_env(struct exo_loop *loop, void *ctx)
 {
 	struct cheetah *ch = ctx;
 	struct server *s = &ch->server;
 	struct timespec ts;
+	bool retry;
 	int rc;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
@@ -129,9 +143,10 @@ static void on_env(struct exo_loop *loop, void *ctx)
 			 ch->opt.dev);
 		exo_loop_stop(loop, 1);
 	}
-	ch->retry = cache_submit(&s->cache) != 0;
+	retry = cache_submit(&s->cache) != 0;
 	if (s->cache.failed)
 		report_read_error(&s->cache);
+	set_deadline(ch, exo_loop_now_ns(loop), retry);
 }
 
 /* One call sends what was queued and sleeps until something comes. */
@@ -139,13 +154,9 @@ static int on_wait(struct exo_loop *loop, __u64 timeout_ns, void *ctx)
 {
 	struct cheetah *ch = ctx;
 	__u32 flags = ch->opt.busy_poll ? EXO_FLOW_KICK_BUSY_POLL : 0;
-	__s64 due = exo_tcp_next_timeout_ns(ch->tcp, exo_loop_now_ns(loop));
 	int rc;
 
-	if (ch->retry && timeout_ns > RETRY_NS)
-		timeout_ns = RETRY_NS;
-	if (due >= 0 && (__u64)due < timeout_ns)
-		timeout_ns = due;
+	(void)loop;
 	if (timeout_ns)
 		flags |= EXO_FLOW_KICK_WAIT;
 	rc = exo_flow_kick(ch->flow, flags, timeout_ns == ~0ULL ? 0 : timeout_ns);
@@ -209,13 +220,11 @@ static int make_cache(struct cheetah *ch)
 
 	s->env = ch->env;
 	s->docs = &ch->site.docs;
-	rc = first_init(&s->first, ch->env);
-	if (!rc)
-		rc = cache_init(&s->cache, ch->env, &ch->site.extent, s->docs,
-				want);
+	rc = cache_init(&s->cache, ch->env, &ch->site.extent, s->docs, want);
 	if (rc)
 		return complain("no memory for documents: %s%s", strerror(-rc),
 				rc == -EDQUOT ? "; raise ulimit -l" : "");
+	first_init(&s->first, &s->cache.frame, s->cache.extra);
 	have = (uint64_t)s->cache.nr_slots * DOC_CHUNK_BYTES;
 	site = (uint64_t)s->docs->nr_chunks * DOC_CHUNK_BYTES;
 	if (have < want && have < site)
@@ -263,6 +272,31 @@ static const char *bind_hint(int rc)
 	}
 }
 
+/*
+ * A client that connects between listen() and the claim has a connection with
+ * Linux, which the module does not take over: -EBUSY. Then begin anew.
+ */
+static int claim_port(struct cheetah *ch, unsigned int ifindex)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int i, rc = -EBUSY;
+
+	for (i = 0; i < CLAIM_TRIES && rc == -EBUSY; i++) {
+		if (i > 0) {
+			close(ch->sock);
+			nanosleep(&pause, NULL);
+		}
+		if (reserve_port(ch))
+			return 1;
+		rc = exo_flow_bind(ch->env, ch->sock, ifindex, RX_BYTES, NR_TX,
+				   &ch->flow);
+	}
+	if (!rc)
+		return 0;
+	return complain("cannot bind port %u on %s: %s%s", ch->opt.port,
+			ch->opt.dev, strerror(-rc), bind_hint(rc));
+}
+
 static int bind_flow(struct cheetah *ch)
 {
 	unsigned int ifindex = if_nametoindex(ch->opt.dev);
@@ -271,11 +305,8 @@ static int bind_flow(struct cheetah *ch)
 
 	if (!ifindex)
 		return complain("device %s: %s", ch->opt.dev, strerror(errno));
-	rc = exo_flow_bind(ch->env, ch->sock, ifindex, RX_BYTES, NR_TX,
-			   &ch->flow);
-	if (rc)
-		return complain("cannot bind port %u on %s: %s%s", ch->opt.port,
-				ch->opt.dev, strerror(-rc), bind_hint(rc));
+	if (claim_port(ch, ifindex))
+		return 1;
 	rc = exo_neigh_open(ifindex, &ch->neigh);
 	if (rc)
 		return complain("routes and neighbours of %s: %s", ch->opt.dev,
@@ -339,8 +370,7 @@ static int serve(struct cheetah *ch)
 	int rc;
 
 	/* The rings before the cache, which takes what the limits leave. */
-	if (open_site(ch) || reserve_port(ch) || bind_flow(ch) ||
-	    make_cache(ch) || make_loop(ch))
+	if (open_site(ch) || bind_flow(ch) || make_cache(ch) || make_loop(ch))
 		return 1;
 	printf("cheetah: serving %u documents of %s on %s port %u\n",
 	       ch->site.docs.nr_docs, ch->opt.disk, ch->opt.dev, ch->opt.port);
@@ -356,7 +386,6 @@ static int serve(struct cheetah *ch)
 	exo_neigh_close(ch->neigh);
 	exo_flow_unbind(ch->flow);
 	cache_exit(&ch->server.cache);
-	first_exit(&ch->server.first);
 	conn_free_unused(&ch->server);
 	site_close(&ch->site);
 	exo_env_close(ch->env);

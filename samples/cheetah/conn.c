@@ -175,7 +175,7 @@ static unsigned int gather(struct conn *c, struct exo_tcp_vec *vec,
 		if (!slot)
 			break;
 		at = pos % DOC_CHUNK_BYTES;
-		vec[nr].frame = slot->frame;
+		vec[nr].frame = c->server->cache.frame.handle;
 		vec[nr].offset = slot->offset + at;
 		vec[nr].len = DOC_CHUNK_BYTES - at;
 		if (vec[nr].len > c->end - pos)
@@ -219,8 +219,8 @@ static bool push_some(struct conn *c)
 		want_chunks(c);
 		return false;
 	}
-	vec[0].frame = first->frame.handle;
-	vec[0].offset = first_offset(first, c->keep_alive);
+	vec[0].frame = c->server->cache.frame.handle;
+	vec[0].offset = first->offset + first_at(first, c->keep_alive);
 	vec[0].len = first->len[!c->keep_alive];
 	for (pos = c->pos, i = 1; i <= nr; i++)
 		pos += vec[i].len;

@@ -35,33 +35,25 @@ static void fill(struct first *first)
 	int i;
 
 	for (i = 0; i < FIRST_KINDS; i++) {
-		at = (char *)first->frame.addr + first_offset(first, i == 0);
+		at = first->mem + first_at(first, i == 0);
 		first->len[i] = first_print(at, FIRST_BYTES, 200, first->second,
 					    i == 0);
 	}
 }
 
 /**
- * first_init - allocate the frame
+ * first_init - begin
  * @first: filled in; first_set_time() before the first use
- * @env: whose frame
- *
- * Return: 0, or what exo_frame_alloc() says.
+ * @frame: where the lines stand
+ * @offset: where in it; FIRST_SLOTS * FIRST_KINDS * FIRST_BYTES are used
  */
-int first_init(struct first *first, struct exo_env *env)
+void first_init(struct first *first, const struct exo_frame *frame,
+		uint64_t offset)
 {
 	memset(first, 0, sizeof(*first));
 	first->second = -1;
-	return exo_frame_alloc(env, 1, 0, &first->frame);
-}
-
-/**
- * first_exit - give the frame back
- * @first: the lines
- */
-void first_exit(struct first *first)
-{
-	exo_frame_free(&first->frame);
+	first->offset = offset;
+	first->mem = (char *)frame->addr + offset;
 }
 
 /**

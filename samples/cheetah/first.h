@@ -2,10 +2,10 @@
 /*
  * first: the first lines of a response, which a pack cannot hold
  *
- * Status line, Date and Connection. They stand in a frame of their own, in a
- * slot for each second in which there was something to answer; a slot is
- * written again only when no response in flight refers to it, because a
- * retransmission must carry the same bytes.
+ * Status line, Date and Connection. They stand in a frame, in a slot for each
+ * second in which there was something to answer; a slot is written again only
+ * when no response in flight refers to it, because a retransmission must carry
+ * the same bytes.
  */
 #ifndef CHEETAH_FIRST_H
 #define CHEETAH_FIRST_H
@@ -21,28 +21,30 @@
 
 /**
  * struct first - the lines for this second and earlier ones
- * @frame: a page
+ * @mem: FIRST_SLOTS * FIRST_KINDS * FIRST_BYTES of a frame
+ * @offset: where that is in the frame
  * @second: what the current slot says
  * @slot: the current one
  * @len: of each kind, the same in all slots
  * @refs: responses in flight, for each slot
  */
 struct first {
-	struct exo_frame frame;
+	char *mem;
+	uint64_t offset;
 	time_t second;
 	uint32_t slot;
 	uint32_t len[FIRST_KINDS];
 	uint32_t refs[FIRST_SLOTS];
 };
 
-int first_init(struct first *first, struct exo_env *env);
-void first_exit(struct first *first);
+void first_init(struct first *first, const struct exo_frame *frame,
+		uint64_t offset);
 void first_set_time(struct first *first, time_t now);
 int first_print(char *buf, size_t room, int status, time_t now,
 		bool keep_alive);
 
-/* Where the lines of the current slot are in the frame. */
-static inline uint32_t first_offset(const struct first *first, bool keep_alive)
+/* Where the lines of the current slot are in the memory. */
+static inline uint32_t first_at(const struct first *first, bool keep_alive)
 {
 	return (first->slot * FIRST_KINDS + !keep_alive) * FIRST_BYTES;
 }

@@ -49,8 +49,6 @@ static const struct {
 	{ "pdf", "application/pdf" },
 	{ "ps", "application/postscript" },
 	{ "zip", "application/zip" },
-	{ "gz", "application/gzip" },
-	{ "tar", "application/x-tar" },
 };
 
 /**
