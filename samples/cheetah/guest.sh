@@ -8,11 +8,14 @@
 #   exo_up MIB             module, disk "site", alice may take MIB of it
 #   pack_site DIR NAME     as alice
 #   cheetah_up NAME [OPTION]...   as alice; its pid in $cheetah, its log in $log
-#   nginx_up DIR           DIR is copied to an ext4, unless it is small enough
-#                          for a test and "." is given instead of a disk
+#   ext4_up                the second disk, as /srv/ext4
+#   nginx_up DIR           serves DIR; its pid in $nginx
 #   pages DIR              prints the documents' names, one a line
+#   servers_down, exo_down
 
 log=/tmp/cheetah.log
+cheetah=
+nginx=
 guest=10.77.0.2
 
 die() {
@@ -23,7 +26,7 @@ die() {
 exo_up() {
 	insmod "$EXO_KO" || die "cannot load the module"
 	chgrp exo /dev/exo
-	exoctl disk format /dev/vda --name site >/dev/null &&
+	exoctl disk format --force /dev/vda --name site >/dev/null &&
 		exoctl disk attach /dev/vda >/dev/null &&
 		exoctl disk grant site alice --size "$1M" >/dev/null &&
 		exoctl net attach eth0 >/dev/null &&
@@ -75,6 +78,9 @@ cheetah_up() {
 
 cheetah_down() {
 	kill "$cheetah" && wait "$cheetah"
+	set -- $?
+	cheetah=
+	return "$1"
 }
 
 # One worker and everything that makes it fast.
@@ -107,7 +113,7 @@ nginx_conf() {
 }
 
 ext4_up() {
-	mke2fs -q -t ext4 /dev/vdb && mkdir -p /srv/ext4 &&
+	mke2fs -q -F -t ext4 /dev/vdb && mkdir -p /srv/ext4 &&
 		mount /dev/vdb /srv/ext4 || die "no ext4 on /dev/vdb"
 }
 
@@ -121,6 +127,21 @@ nginx_up() {
 
 nginx_down() {
 	kill "$nginx" && wait "$nginx"
+}
+
+# For the end of a test: what runs, and all of exo.
+servers_down() {
+	kill ${cheetah:+"$cheetah"} ${nginx:+"$nginx"} 2>/dev/null
+	wait
+}
+
+exo_down() {
+	if mountpoint -q /srv/ext4; then
+		umount /srv/ext4
+	fi
+	exoctl net detach eth0 >/dev/null
+	exoctl disk detach site >/dev/null
+	rmmod exo
 }
 
 pages() {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 TESTS_HOST += selftests/cheetah/http.c selftests/cheetah/pack.c
+TESTS_VM += $(addprefix selftests/cheetah/,beside.sh hostile.sh kill.sh site.sh)
 
 selftests/cheetah/http_SRCS := selftests/cheetah/http.c $(CHEETAH_CORE)
 selftests/cheetah/http_LIBS := -lhttp_parser

@@ -73,7 +73,7 @@ MAYBE_UNUSED static bool mini_serve(struct flow *f, size_t len,
 	t.seq++;
 	if (flow_send(f, true))
 		return false;
-	/* Acknowledgment, perhaps, then the request */
+	/* Acknowledgement, perhaps, then the request */
 	do {
 		n = mini_recv(&t, 5000);
 		if ((int)n < 0)
