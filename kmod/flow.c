@@ -75,12 +75,22 @@ static struct exo_flow *find_overlap(struct exo_netdev *nd, __be32 addr,
 	return NULL;
 }
 
-static bool may_bind(const struct exo_flow *flow)
+static bool __may_bind(const struct exo_flow *flow)
 {
 	lockdep_assert_held(&exo_net_lock);
 	return __exo_netgrant_covers(flow->nd, flow->env->cred->uid,
-				     ntohs(flow->port)) ||
+				     ntohs(flow->reserve.port)) ||
 	       capable(CAP_NET_ADMIN);
+}
+
+static bool may_bind(const struct exo_flow *flow)
+{
+	bool may;
+
+	mutex_lock(&exo_net_lock);
+	may = __may_bind(flow);
+	mutex_unlock(&exo_net_lock);
+	return may;
 }
 
 /* Only now is the port settled: the socket cannot get another one any more. */
@@ -92,7 +102,7 @@ static int link_flow(struct exo_flow *flow)
 	mutex_lock(&exo_net_lock);
 	if (!rcu_access_pointer(nd->dev)) {
 		rc = -ESTALE;
-	} else if (!may_bind(flow)) {
+	} else if (!__may_bind(flow)) {
 		rc = -EPERM;
 	} else if (find_overlap(nd, flow->addr, flow->port)) {
 		rc = -EEXIST;
@@ -142,6 +152,7 @@ static void flow_free(struct exo_flow *flow)
 	if (flow->pages)
 		exo_pages_free(flow->pages);
 	kvfree(flow->slots);
+	exo_reserve_free(&flow->reserve);
 	exo_netdev_put(flow->nd);
 	exo_env_put(flow->env);
 	kfree(flow);
@@ -169,6 +180,8 @@ static void flow_close(struct exo_object *obj)
 	mutex_lock(&flow->tx_lock);
 	flow->closed = true;
 	mutex_unlock(&flow->tx_lock);
+	/* Another thread may sleep on it */
+	exo_flow_die(flow);
 	exo_reserve_put(&flow->reserve);
 	/* Receivers may still be at work on the rings. */
 	call_rcu(&flow->rcu, after_grace_period);
@@ -205,7 +218,7 @@ static struct exo_netdev *get_netdev(struct exo_env *env, int ifindex)
 	if (nd)
 		kref_get(&nd->refs);
 	mutex_unlock(&exo_net_lock);
-	return nd ?: ERR_PTR(-ENOENT);
+	return nd;
 }
 
 static int alloc_rings(struct exo_flow *flow, u32 rx_bytes, u32 nr_tx)
@@ -273,14 +286,19 @@ static int check_bind(const struct exo_flow_bind *arg)
 	return 0;
 }
 
-/* Takes over the reservation: it is given back by closing the flow. */
-static int bind_flow(struct exo_command *cmd, struct exo_flow *flow,
-		     const struct exo_reserve *reserve)
+static int bind_flow(struct exo_command *cmd, struct exo_flow *flow)
 {
+	const struct exo_flow_bind *arg = cmd->arg;
 	int rc;
 
-	flow->reserve = *reserve;
 	flow->reserve.lost = reservation_lost;
+	rc = exo_reserve_get(&flow->reserve, arg->sock_fd, cmd->env->net,
+			     arg->ifindex);
+	if (rc)
+		return rc;
+	/* Claiming makes all CPUs take notice: not for everybody */
+	if (!may_bind(flow))
+		return -EPERM;
 	rc = exo_reserve_claim(&flow->reserve);
 	if (rc)
 		return rc;
@@ -332,7 +350,6 @@ static void clear_answer(struct exo_flow_bind *arg)
 int exo_flow_bind(struct exo_command *cmd)
 {
 	struct exo_flow_bind *arg = cmd->arg;
-	struct exo_reserve reserve = { };
 	struct exo_netdev *nd;
 	struct exo_flow *flow;
 	int rc;
@@ -340,17 +357,13 @@ int exo_flow_bind(struct exo_command *cmd)
 	rc = check_bind(arg);
 	if (rc)
 		return rc;
-	rc = exo_reserve_get(&reserve, arg->sock_fd, cmd->env->net,
-			     arg->ifindex);
-	if (rc)
-		return rc;
 	nd = get_netdev(cmd->env, arg->ifindex);
-	flow = IS_ERR(nd) ? ERR_CAST(nd) : flow_new(cmd->env, nd, arg);
-	if (IS_ERR(flow)) {
-		exo_reserve_put(&reserve);
+	if (!nd)
+		return -ENOENT;
+	flow = flow_new(cmd->env, nd, arg);
+	if (IS_ERR(flow))
 		return PTR_ERR(flow);
-	}
-	rc = bind_flow(cmd, flow, &reserve);
+	rc = bind_flow(cmd, flow);
 	if (rc) {
 		exo_object_close(&flow->obj);
 		exo_object_put(&flow->obj);

@@ -28,16 +28,18 @@ static void busy_poll(const struct exo_flow *flow)
 #endif
 }
 
-/* Until any ring of the env has something: dead flows count as ready. */
-static int sleep_on(struct exo_env *env, u64 timeout_ns)
+/* Until any ring of the env has something, or this flow is dead or closed. */
+static int sleep_on(struct exo_flow *flow, u64 timeout_ns)
 {
+	struct exo_env *env = flow->env;
 	ktime_t timeout = KTIME_MAX;
 	int rc;
 
 	if (timeout_ns && timeout_ns < KTIME_MAX)
 		timeout = ns_to_ktime(timeout_ns);
-	rc = wait_event_interruptible_hrtimeout(env->wait, exo_env_ready(env),
-						timeout);
+	rc = wait_event_interruptible_hrtimeout(env->wait,
+						READ_ONCE(flow->dead) ||
+						exo_env_ready(env), timeout);
 	/* Not restarted: the time would begin anew, the packets are sent */
 	return rc == -ERESTARTSYS ? -EINTR : rc;
 }
@@ -54,7 +56,7 @@ static int kick(struct exo_flow *flow, struct exo_flow_kick *arg)
 	    !exo_flow_unconsumed(flow))
 		busy_poll(flow);
 	if ((arg->flags & EXO_FLOW_KICK_WAIT) && !exo_flow_unconsumed(flow))
-		rc = sleep_on(flow->env, arg->timeout_ns);
+		rc = sleep_on(flow, arg->timeout_ns);
 	return exo_flow_alive(flow) ? rc : -ESTALE;
 }
 

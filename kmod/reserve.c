@@ -73,12 +73,13 @@ static int check_socket(const struct socket *sock, const struct net *net)
 
 /**
  * exo_reserve_get() - look a socket up
- * @r: filled in, except for @lost
+ * @r: zeroed; filled in, except for @lost. The port may still change
  * @fd: the caller's file descriptor, unchecked
  * @net: namespace it must belong to
  * @ifindex: device the flow is to be bound on
  *
- * Context: sleeps. Return: 0, undone by exo_reserve_put(); -EBADF no socket;
+ * Context: sleeps. Return: 0, undone by exo_reserve_put(), then
+ * exo_reserve_free(); after an error these do nothing. -EBADF no socket;
  * -EINVAL not TCP over IPv4; -EXDEV another namespace.
  */
 int exo_reserve_get(struct exo_reserve *r, int fd, const struct net *net,
@@ -96,7 +97,9 @@ int exo_reserve_get(struct exo_reserve *r, int fd, const struct net *net,
 		return rc;
 	}
 	r->sk = r->sock->sk;
+	sock_hold(r->sk);
 	r->ifindex = ifindex;
+	r->port = htons(READ_ONCE(inet_sk(r->sk)->inet_num));
 	return 0;
 }
 
@@ -109,6 +112,9 @@ static int check_listening(const struct exo_reserve *r)
 	if (inet_csk_has_ulp(sk) || inet_csk(sk)->icsk_af_ops != tcp_af_ops)
 		return -EINVAL;
 	if (sk->sk_reuse || sk->sk_reuseport || !exo_reserve_valid(r))
+		return -EINVAL;
+	/* Bound to a device of a VRF since: the check by TCP would be confused */
+	if (inet_csk(sk)->icsk_bind_hash->l3mdev != inet_sk_bound_l3mdev(sk))
 		return -EINVAL;
 	return 0;
 }
@@ -199,6 +205,19 @@ void exo_reserve_put(struct exo_reserve *r)
 	}
 	sockfd_put(r->sock);
 	r->sock = NULL;
+}
+
+/**
+ * exo_reserve_free() - forget the socket
+ * @r: after exo_reserve_put(), when nobody can call exo_reserve_valid() any more
+ *
+ * Context: any.
+ */
+void exo_reserve_free(struct exo_reserve *r)
+{
+	if (r->sk)
+		sock_put(r->sk);
+	r->sk = NULL;
 }
 
 /**

@@ -13,7 +13,8 @@ struct socket;
 /**
  * struct exo_reserve - a socket held by a flow
  * @sock: the socket; a reference on its file
- * @sk: its protocol side
+ * @sk: its protocol side; a reference that outlasts the one on the file, for
+ *      those who still look at it while the flow is being closed
  * @ifindex: device the flow is bound on
  * @addr: local address, 0 for any
  * @port: local port
@@ -37,6 +38,7 @@ int exo_reserve_get(struct exo_reserve *r, int fd, const struct net *net,
 		    int ifindex);
 int exo_reserve_claim(struct exo_reserve *r);
 void exo_reserve_put(struct exo_reserve *r);
+void exo_reserve_free(struct exo_reserve *r);
 
 /**
  * exo_reserve_valid() - does the socket still keep the port?
