@@ -153,7 +153,8 @@ static u32 check_ip(struct sender *s)
 
 /*
  * TCP_MIN_MSS as for the sockets of Linux: a smaller segment size would let
- * one descriptor become tens of thousands of packets.
+ * one descriptor become tens of thousands of packets. No payload behind the
+ * headers: devices are told that what is linear is header.
  */
 static u32 check_gso(const struct sender *s, const struct tcphdr *tcp)
 {
@@ -161,6 +162,7 @@ static u32 check_gso(const struct sender *s, const struct tcphdr *tcp)
 
 	if ((s->desc.flags & EXO_TX_F_COPY) || s->desc.gso_size < TCP_MIN_MSS ||
 	    s->desc.gso_size + hdr_bytes > READ_ONCE(s->dev->mtu) ||
+	    s->desc.hdr_len != ETH_HLEN + hdr_bytes ||
 	    tcp->syn || tcp->rst || tcp->urg)
 		return EXO_TX_BAD_GSO;
 	return EXO_TX_BAD_NONE;
