@@ -6,6 +6,8 @@
  */
 #include "net_test.h"
 
+#include <pthread.h>
+
 static int sock = -1;
 static struct exo_flow_bind bound;
 
@@ -167,6 +169,29 @@ static void try_lists(int fd)
 	   "NET_LIST: kernel memory");
 }
 
+static void *close_soon(void *arg)
+{
+	struct flow *f = arg;
+
+	usleep(200000);
+	exo_close_handle(f->fd, f->bind.out_handle);
+	return NULL;
+}
+
+static void try_close_sleeping(int fd)
+{
+	struct flow f = { .fd = fd };
+	uint64_t start = now_ms();
+	pthread_t thread;
+
+	is(flow_try(fd, sock, DEV, &f.bind), 0, "bind");
+	pthread_create(&thread, NULL, close_soon, &f);
+	is(flow_kick(&f, EXO_FLOW_KICK_WAIT, 10000, NULL), -ESTALE,
+	   "FLOW_KICK: closed by another thread while it sleeps");
+	ok(now_ms() - start < 3000, "FLOW_KICK: ends then");
+	pthread_join(thread, NULL);
+}
+
 static void on_alarm(int nr)
 {
 	(void)nr;
@@ -208,6 +233,7 @@ int main(void)
 	try_lists(fd);
 	try_signal(fd);
 	try_handles(fd);
+	try_close_sleeping(fd);
 	is(net_detach(fd, if_nametoindex(DEV)), 0, "detach");
 	net_down();
 	return done_testing();

@@ -52,6 +52,18 @@ MAYBE_UNUSED static int mini_recv(struct mini_tcp *t, int ms)
 	return len;
 }
 
+/* The handshake with the next client, up to our half of it. */
+MAYBE_UNUSED static bool mini_accept(struct mini_tcp *t)
+{
+	do {
+		if (mini_recv(t, 5000) < 0)
+			return false;
+	} while (!t->peer.tcp.syn);
+	((struct frame *)mini_desc(t, 0)->hdr)->tcp.syn = 1;
+	t->seq++;
+	return !flow_send(t->f, true);
+}
+
 /*
  * Serve one client @len bytes from the start of the frame; true if it took them
  * all and closed. @gso_size 0 makes one packet a 1,400 bytes.
@@ -64,16 +76,9 @@ MAYBE_UNUSED static bool mini_serve(struct flow *f, size_t len,
 	uint32_t end;
 	size_t off, n;
 
-	do {
-		if (mini_recv(&t, 5000) < 0)
-			return false;
-	} while (!t.peer.tcp.syn);
-	d = mini_desc(&t, 0);
-	((struct frame *)d->hdr)->tcp.syn = 1;
-	t.seq++;
-	if (flow_send(f, true))
+	if (!mini_accept(&t))
 		return false;
-	/* Acknowledgement, perhaps, then the request */
+	/* Perhaps an empty segment that completes the handshake, the request */
 	do {
 		n = mini_recv(&t, 5000);
 		if ((int)n < 0)

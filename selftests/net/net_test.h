@@ -32,7 +32,9 @@
 #define PEER		"10.99.0.2"
 #define OTHER		"10.98.0.1"
 #define OTHER_PEER	"10.98.0.2"
+#ifndef PORT
 #define PORT		8080
+#endif
 #define PEER_PORT	4321
 
 #define load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)

@@ -51,76 +51,85 @@ static void try_right(void)
 
 /* --------------------------------------------------------- not the flow's */
 
-#define SPOIL(name, ...)						\
-	static size_t name(struct frame *p, size_t len) { __VA_ARGS__; return len; }
+/* The IP checksum, over as many words as the header says it has. */
+static void resum(struct frame *p)
+{
+	p->ip.check = 0;
+	p->ip.check = sum_fold(sum16(&p->ip, p->ip.ihl * 4, 0));
+}
 
-/* Most change what the IP checksum covers. */
-#define RESUM (p->ip.check = 0, p->ip.check = sum_fold(sum16(&p->ip, 20, 0)))
+/* One function a stranger. */
+#define SPOIL(name, ...)						\
+	static void name(struct frame *p) { __VA_ARGS__; }
 
 SPOIL(other_port, p->tcp.dest = htons(PORT + 1))
 SPOIL(bucket_twin, p->tcp.dest = htons(PORT + 4096))
 SPOIL(swapped_ports, p->tcp.dest = htons(PEER_PORT); p->tcp.source = htons(PORT))
-SPOIL(udp, p->ip.protocol = IPPROTO_UDP; RESUM)
-SPOIL(first_fragment, p->ip.frag_off = htons(0x2000); RESUM)
-SPOIL(later_fragment, p->ip.frag_off = htons(8); RESUM)
-SPOIL(version6, p->ip.version = 6; RESUM)
+SPOIL(udp, p->ip.protocol = IPPROTO_UDP; resum(p))
+SPOIL(first_fragment, p->ip.frag_off = htons(0x2000); resum(p))
+SPOIL(later_fragment, p->ip.frag_off = htons(8); resum(p))
+SPOIL(version6, p->ip.version = 6; resum(p))
 SPOIL(bad_checksum, p->ip.check ^= 1)
-SPOIL(options, p->ip.ihl = 6; p->ip.check = 0;
-	p->ip.check = sum_fold(sum16(&p->ip, 24, 0)))
-SPOIL(short_ihl, p->ip.ihl = 4; RESUM)
-SPOIL(total_long, p->ip.tot_len = htons(len - ETH_HLEN + 1); RESUM)
-SPOIL(total_short, p->ip.tot_len = htons(39); RESUM)
-SPOIL(total_zero, p->ip.tot_len = 0; RESUM)
-SPOIL(cut_off, RESUM; len = ETH_HLEN + 20)
-SPOIL(not_local, p->ip.daddr = inet_addr("10.99.0.77"); RESUM)
-SPOIL(to_loopback, p->ip.daddr = inet_addr("127.0.0.1"); RESUM)
-SPOIL(to_broadcast, p->ip.daddr = inet_addr("10.99.0.255"); RESUM)
-SPOIL(to_multicast, p->ip.daddr = inet_addr("224.0.0.1"); RESUM)
-SPOIL(from_loopback, p->ip.saddr = inet_addr("127.0.0.1"); RESUM)
-SPOIL(from_multicast, p->ip.saddr = inet_addr("224.0.0.1"); RESUM)
-SPOIL(from_broadcast, p->ip.saddr = 0xffffffff; RESUM)
-SPOIL(from_zero, p->ip.saddr = 0; RESUM)
+SPOIL(options, p->ip.ihl = 6; resum(p))
+SPOIL(short_ihl, p->ip.ihl = 4; resum(p))
+SPOIL(total_long, p->ip.tot_len = htons(ntohs(p->ip.tot_len) + 1); resum(p))
+SPOIL(total_short, p->ip.tot_len = htons(39); resum(p))
+SPOIL(total_zero, p->ip.tot_len = 0; resum(p))
+SPOIL(not_local, p->ip.daddr = inet_addr("10.99.0.77"); resum(p))
+SPOIL(to_loopback, p->ip.daddr = inet_addr("127.0.0.1"); resum(p))
+SPOIL(to_broadcast, p->ip.daddr = inet_addr("10.99.0.255"); resum(p))
+SPOIL(to_multicast, p->ip.daddr = inet_addr("224.0.0.1"); resum(p))
+SPOIL(from_loopback, p->ip.saddr = inet_addr("127.0.0.1"); resum(p))
+SPOIL(from_multicast, p->ip.saddr = inet_addr("224.0.0.1"); resum(p))
+SPOIL(from_broadcast, p->ip.saddr = 0xffffffff; resum(p))
+SPOIL(from_zero, p->ip.saddr = 0; resum(p))
 SPOIL(mac_of_others, p->eth.h_dest[5] ^= 0x40)
 SPOIL(mac_broadcast, memset(p->eth.h_dest, 0xff, 6))
 SPOIL(mac_multicast, p->eth.h_dest[0] |= 1)
 SPOIL(ethertype, p->eth.h_proto = htons(ETH_P_IPV6))
 
-static size_t vlan(struct frame *p, size_t len)
+static void vlan(struct frame *p)
 {
 	static const uint8_t tag[4] = { 0x81, 0, 0, 7 };
 
-	memmove((uint8_t *)p + 16, (uint8_t *)p + 12, len - 12);
+	memmove((uint8_t *)p + 16, (uint8_t *)p + 12, HDR_BYTES + 200 - 12);
 	memcpy((uint8_t *)p + 12, tag, sizeof(tag));
-	return len + 4;
 }
 
-#define S(fn) { #fn, fn }
+static void nothing(struct frame *p)
+{
+	(void)p;
+}
+
+#define S(fn) { #fn, fn, HDR_BYTES + 200 }
 
 static const struct {
 	const char *what;
-	size_t (*spoil)(struct frame *p, size_t len);
+	void (*spoil)(struct frame *p);
+	size_t len;
 } strangers[] = {
 	S(other_port), S(bucket_twin), S(swapped_ports), S(udp),
 	S(first_fragment), S(later_fragment), S(version6), S(bad_checksum),
 	S(options), S(short_ihl), S(total_long), S(total_short), S(total_zero),
-	S(cut_off), S(not_local), S(to_loopback), S(to_broadcast),
+	{ "cut_off", nothing, ETH_HLEN + 39 }, S(not_local), S(to_loopback), S(to_broadcast),
 	S(to_multicast), S(from_loopback), S(from_multicast),
 	S(from_broadcast), S(from_zero), S(mac_of_others), S(mac_broadcast),
-	S(mac_multicast), S(ethertype), S(vlan),
+	S(mac_multicast), S(ethertype),
+	{ "vlan", vlan, HDR_BYTES + 204 },
 };
 
 static void try_strangers(void)
 {
 	struct exo_net_info before, after;
 	struct frame p, *got;
-	size_t i, len;
+	size_t i;
 
 	sh("ip link set " DEV " promisc on");
 	for (i = 0; i < ARRAY_SIZE(strangers); i++) {
 		right(&p, 200);
-		len = strangers[i].spoil(&p, HDR_BYTES + 200);
+		strangers[i].spoil(&p);
 		before = net_info(root_fd);
-		raw_send(wire, &p, len);
+		raw_send(wire, &p, strangers[i].len);
 		usleep(20000);
 		got = flow_recv(&f, 0, NULL);
 		after = net_info(root_fd);

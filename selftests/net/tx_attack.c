@@ -31,6 +31,16 @@ struct attack {
 #define SPOIL(name, ...)						\
 	static void name(struct exo_tx_desc *d) { __VA_ARGS__; }
 
+static void frag_sum_wraps(struct exo_tx_desc *d)
+{
+	int i;
+
+	d->nr_frags = 4;
+	d->frag[0].len = ~0U;
+	for (i = 1; i < 4; i++)
+		d->frag[i] = d->frag[0];
+}
+
 /* Descriptor */
 SPOIL(unknown_flag, d->flags |= 1U << 5)
 SPOIL(res0, d->reserved0 = 1)
@@ -45,9 +55,6 @@ SPOIL(five_frags, d->nr_frags = 5)
 SPOIL(many_frags, d->nr_frags = 65535)
 SPOIL(empty_frag, d->frag[0].len = 0)
 SPOIL(frags_too_long, d->frag[0].len = 1U << 31)
-SPOIL(frag_sum_wraps, d->nr_frags = 4; d->frag[0].len = ~0U;
-	d->frag[1] = d->frag[0]; d->frag[2] = d->frag[0];
-	d->frag[3] = d->frag[0])
 /* Frames */
 SPOIL(no_frame, d->frag[0].frame = 0)
 SPOIL(wild_frame, d->frag[0].frame = 0x7fffffff)
@@ -108,6 +115,8 @@ SPOIL(gso_max, d->gso_size = 65535)
 SPOIL(gso_copy, d->gso_size = 100; d->flags |= EXO_TX_F_COPY)
 SPOIL(gso_syn, d->gso_size = 100; head(d)->tcp.syn = 1)
 SPOIL(gso_rst, d->gso_size = 100; head(d)->tcp.rst = 1)
+SPOIL(gso_inline, d->gso_size = 100; d->hdr_len += 4;
+	head(d)->ip.tot_len = htons(ntohs(head(d)->ip.tot_len) + 4))
 SPOIL(gso_urg, d->gso_size = 100; head(d)->tcp.urg = 1)
 /* Size */
 static void over_mtu(struct exo_tx_desc *d)
@@ -151,7 +160,7 @@ static const struct attack attacks[] = {
 	A(longest_doff, TCP),
 	A(gso_one, GSO), A(gso_tiny, GSO), A(gso_over_mtu, GSO),
 	A(gso_max, GSO), A(gso_copy, GSO), A(gso_syn, GSO), A(gso_rst, GSO),
-	A(gso_urg, GSO),
+	A(gso_urg, GSO), A(gso_inline, GSO),
 	A(over_mtu, MTU), A(over_mtu_copy, MTU),
 };
 

@@ -64,6 +64,58 @@ static void try_linux_client(const char *what, size_t len, uint16_t gso_size,
 	is(c.got, len, "%s: and got all bytes", what);
 }
 
+/* A client that sends much at once. */
+static void *uploader(void *arg)
+{
+	struct client *c = arg;
+	int fd;
+
+	c->error = peer_connect(c->addr, PORT, 3000, &fd);
+	if (!c->error && send(fd, c->want, c->got, 0) != c->got)
+		c->error = -EIO;
+	sleep(1);
+	close(fd);
+	return NULL;
+}
+
+/* Packets that the sender's stack left merged come whole, and say so. */
+static void try_merged(void)
+{
+	static uint8_t want[14000], got[70000];
+	struct client c = { .addr = LOCAL, .want = want, .got = sizeof(want) };
+	struct mini_tcp t = { .f = &f, .seq = 1 };
+	struct exo_rx_record *r;
+	size_t total = 0, n;
+	bool merged = false, known = true;
+	pthread_t thread;
+	struct frame *p;
+
+	flow_drain(&f);
+	pattern(want, sizeof(want), 5);
+	pthread_create(&thread, NULL, uploader, &c);
+	ok(mini_accept(&t), "a client of Linux sends");
+	while (total < sizeof(want) && (p = flow_recv(&f, 2000, &r))) {
+		n = r->len - (ETH_HLEN + 20) - p->tcp.doff * 4;
+		memcpy(got + total, (uint8_t *)&p->tcp + p->tcp.doff * 4, n);
+		total += n;
+		merged |= r->gso_size && n > r->gso_size;
+		known &= !!(r->flags & EXO_RX_F_CSUM_OK);
+		memcpy(&t.peer, p, HDR_BYTES);
+		t.ack = ntohl(p->tcp.seq) + n;
+		flow_consume(&f);
+		mini_desc(&t, 0);
+		flow_send(&f, true);
+	}
+	pthread_join(thread, NULL);
+	is(c.error, 0, "it connected");
+	is(total, sizeof(want), "all bytes arrive");
+	ok(!memcmp(got, want, sizeof(want)), "in order and whole");
+	ok(merged, "in packets larger than a segment");
+	ok(known, "whose checksums need no look");
+	usleep(100000);
+	flow_drain(&f);
+}
+
 /* The payload of what came from a port, which must be in order; bytes. */
 static size_t gather(uint8_t *to, uint16_t port, uint32_t seq, int ms,
 		     int *packets)
@@ -328,6 +380,7 @@ int main(void)
 	try_linux_client("GSO", BIG, 1460, 0);
 	try_linux_client("single packets", 20000, 0, 0);
 	try_linux_client("copied packets", 20000, 0, EXO_TX_F_COPY);
+	try_merged();
 	try_pieces(0, 0);
 	try_pieces(9, 0);
 	try_pieces(0, EXO_TX_F_COPY);
