@@ -778,7 +778,9 @@ struct exo_tx_frag {
  * device's, destination MAC unicast; IPv4 without options, total length equal
  * to what is sent, not a fragment; source address local to the namespace now;
  * protocol and source port the flow's; destination unicast; TCP data offset
- * inside @hdr_len; gso_size and pieces inside bounds.
+ * inside @hdr_len, and with gso_size equal to it; gso_size at least 88, a segment
+ * within the MTU, no SYN, RST or URG then; pieces inside their frames, none
+ * empty. A packet that would need more than 17 runs of pages is refused.
  */
 struct exo_tx_desc {
 	__u32 flags;
@@ -845,9 +847,11 @@ enum {
  * Claims packets of type HOST without VLAN tag for TCP to that port and (if
  * the socket is bound to one) address; all others go on to Linux.
  *
- * Errors: EBADF no such socket; EINVAL not listening or reuse on;
- * EXDEV another namespace; EPERM no grant for device, user and port;
- * EEXIST overlaps another flow; EDQUOT; ENOMEM.
+ * Errors: ENOENT not attached; EBADF no such socket; EINVAL not listening or
+ * reuse on; EXDEV another namespace; EPERM no grant for device, user and port;
+ * EEXIST overlaps another flow; EBUSY connections wait to be accepted;
+ * EADDRINUSE other sockets, connections or TIME_WAIT entries are on the port;
+ * EDQUOT; ENOMEM.
  */
 struct exo_flow_bind {
 	__u32 size;
