@@ -315,7 +315,7 @@ static void wrong_handles(struct io_uring *u)
 static void uring_wrong(struct io_uring *u)
 {
 	struct exo_io io = OP(READ, ext, 0, 1, mem.handle, 0);
-	_Alignas(8) uint8_t large[sizeof(io) + 8] = { 0 };
+	uint64_t large[sizeof(io) / 8 + 1] = { 0 };
 	struct io_uring_sqe *sqe;
 
 	is(uring_do(u, env, EXO_CMD_IO, NULL), -EFAULT, "io_uring: NULL");
@@ -326,7 +326,7 @@ static void uring_wrong(struct io_uring *u)
 	io.size = sizeof(large);
 	memcpy(large, &io, sizeof(io));
 	is(uring_do(u, env, EXO_CMD_IO, large), BLOCK, "io_uring: larger");
-	large[sizeof(io)] = 1;
+	large[sizeof(io) / 8] = 1;
 	is(uring_do(u, env, EXO_CMD_IO, large), -E2BIG,
 	   "io_uring: larger, not zero");
 	io.size = ~0U;

@@ -199,6 +199,38 @@ static void larger(void)
 	ring_free(env, &r);
 }
 
+/* A batch that goes to and fro between extents and frames. */
+static void mixed(void)
+{
+	struct ring r = ring_new(env, 16);
+	struct mem m[2] = { mem_new(env, 16, 0), mem_new(env, 16, 0) };
+	struct exo_io io[16];
+	uint32_t x[2], i, wrong = 0;
+
+	if (extent_create(env, disk, "m0", 200, 16, 0600, &x[0]) ||
+	    extent_create(env, disk, "m1", 300, 16, 0600, &x[1]))
+		bail("create");
+	for (i = 0; i < 2; i++) {
+		pattern_fill(m[0].p, 60 + i, BLOCK);
+		io_do(env, EXO_IO_WRITE, x[i], 5, 1, m[0].handle, 0);
+	}
+	for (i = 0; i < 16; i++)
+		io[i] = io_make(EXO_IO_READ, x[i / 2 % 2], 5, 1,
+				m[i / 3 % 2].handle, i);
+	is(io_submit(env, &r, io, 16), 16, "two extents, two frames");
+	for (i = 0; i < 16; i++)
+		ring_next(&r);
+	for (i = 0; i < 16; i++)
+		wrong += !pattern_same(m[i / 3 % 2].p + i * BLOCK,
+				       60 + i / 2 % 2, BLOCK);
+	ok(!wrong, "each block comes from its extent into its frame");
+	is(extent_delete(env, x[0]), 0, "delete");
+	is(extent_delete(env, x[1]), 0, "delete");
+	mem_free(env, &m[0]);
+	mem_free(env, &m[1]);
+	ring_free(env, &r);
+}
+
 static void polls(void)
 {
 	struct ring r = ring_new(env, 4);
@@ -263,6 +295,7 @@ int main(void)
 	wraps();
 	cut();
 	larger();
+	mixed();
 	polls();
 	orphans();
 	mem_free(env, &mem);

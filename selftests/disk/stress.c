@@ -192,10 +192,14 @@ static void random_io(int env, unsigned int *seed)
 		io[i] = io_make(rand_r(seed) % 6, 1 + rand_r(seed) % 32,
 				rand_r(seed) % 8, rand_r(seed) % 4,
 				1 + rand_r(seed) % 32, rand_r(seed) % 4);
-		if (io[i].op > EXO_IO_WRITE)
-			io[i].frame = io[i].frame_page = 0;
-		if (io[i].op == EXO_IO_FLUSH)
-			io[i].block = io[i].nr_blocks = 0;
+		if (io[i].op > EXO_IO_WRITE) {
+			io[i].frame = 0;
+			io[i].frame_page = 0;
+		}
+		if (io[i].op == EXO_IO_FLUSH) {
+			io[i].block = 0;
+			io[i].nr_blocks = 0;
+		}
 	}
 	if (rand_r(seed) % 4)
 		io_submit(env, &r, io, ARRAY_SIZE(io));

@@ -19,3 +19,6 @@ selftests/tcp/loss_LIBS := exo
 TESTS_HOST += selftests/tcp/fuzz.c
 selftests/tcp/fuzz_SRCS := selftests/tcp/fuzz.c $(TCP_WORLD)
 selftests/tcp/fuzz_LIBS := exo
+
+TESTS_HOST += selftests/tcp/neigh.c
+selftests/tcp/neigh_LIBS := exo

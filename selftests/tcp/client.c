@@ -176,7 +176,6 @@ bool echo(int fd, __u64 n)
 	return ok && half.ok && get_eof(fd);
 }
 
-
 struct crowd_one {
 	struct crowd *crowd;
 	pthread_t thread;

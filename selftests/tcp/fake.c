@@ -291,6 +291,7 @@ static __u32 check_desc(const struct fake *fake, const struct exo_tx_desc *d)
 	if (d->gso_size) {
 		check(len > d->gso_size, "GSO of one segment");
 		check(!(d->flags & EXO_TX_F_COPY), "GSO with copy");
+		check(d->gso_size >= 88, "gso_size");
 		seg = d->gso_size;
 	}
 	check(d->hdr_len - W_ETH + seg <= fake->mtu, "MTU");

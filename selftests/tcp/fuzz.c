@@ -129,8 +129,13 @@ struct fuzz_peer {
 	__u32 acked;
 };
 
-/* Changed headers under a right checksum put bytes at the wrong place. */
-static bool liar[3][NR_PEERS * 21];
+/*
+ * Changed headers under a right checksum put bytes at the wrong place, and so
+ * does a peer that began anew while its old connection lives.
+ */
+#define NR_PORTS	2000
+static bool liar[3][NR_PEERS * NR_PORTS];
+static bool used[3][NR_PEERS * NR_PORTS];
 
 static struct world w;
 static struct fuzz_peer peers[NR_PEERS];
@@ -181,16 +186,28 @@ static __u32 random_options(__u8 *opt, const struct fuzz_peer *f)
 	return len + (-len & 3);
 }
 
+static void mark_liar(const struct fuzz_peer *f)
+{
+	liar[f->p.addr - 0x0a000002][f->p.port - 1000] = true;
+}
+
 static void fuzz_syn(struct fuzz_peer *f, unsigned int i)
 {
+	bool *was_used;
+
 	__u8 opt[40] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1,
 			 0, 0, 0, 0, 1, 3, 3, 7 };
 	__u32 len = rnd(3) ? 20 : rnd(6) * 4;
 
 	f->p = (struct peer){ .addr = 0x0a000002 + i % 3,
-			      .port = 1000 + i + NR_PEERS * rnd(20),
+			      .port = 1000 + i + NR_PEERS *
+				      rnd(rnd(10) ? NR_PORTS : 10),
 			      .isn = fake_rand(&rng), .wnd = rnd(65536),
 			      .ts = len >= 16, .tsval = 1 };
+	was_used = &used[f->p.addr - 0x0a000002][f->p.port - 1000];
+	if (*was_used)
+		mark_liar(f);
+	*was_used = true;
 	f->seq = 1;
 	f->ack = 1;
 	f->acked = 1;
@@ -217,13 +234,13 @@ static void fuzz_segment(struct fuzz_peer *f)
 	n = random_options(opt, f);
 	n = world_build(&w, &f->p, pkt, flags, seq, ack, len, opt, n);
 	if (flags & W_SYN)
-		liar[f->p.addr - 0x0a000002][f->p.port - 1000] = true;
+		mark_liar(f);
 	if (!rnd(15)) {
 		memcpy(good, pkt, W_HEAD);
 		/* Behind the checksum's back: any byte of the headers. */
 		pkt[14 + rnd(46)] ^= 1 << rnd(8);
 		if (rnd(2)) {
-			liar[f->p.addr - 0x0a000002][f->p.port - 1000] = true;
+			mark_liar(f);
 			/* Addresses and ports stay. */
 			memcpy(pkt + 26, good + 26, 12);
 			wire_checksums(pkt, n);

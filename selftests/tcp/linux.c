@@ -70,6 +70,11 @@ static void bed_start(struct bed *bed)
 
 static void bed_stop(struct bed *bed)
 {
+	int i;
+
+	/* Clients are gone: give the last handshakes two seconds. */
+	for (i = 0; i < 200 && bed->app.nr_closed != bed->app.nr_accepted; i++)
+		usleep(10000);
 	app_stop(&bed->app);
 	fake_exit(&bed->fake);
 }
@@ -122,18 +127,168 @@ static void bulk(const char *what, void (*setup)(struct bed *bed), int nr,
 	       bed.app.stats.rx_ooo);
 }
 
+static void lossy(struct bed *bed)
+{
+	bed->fake.in = (struct fake_wire){ .loss = 50, .delay_us = 1000 };
+	bed->fake.out = bed->fake.in;
+	bed->fake.lag = true;
+}
+
 static void bad_wire(struct bed *bed)
 {
-	bed->fake.in = (struct fake_wire){ 50, 10, 30, 500 };
-	bed->fake.out = (struct fake_wire){ 50, 10, 30, 500 };
+	bed->fake.in = (struct fake_wire){ 20, 30, 60, 500 };
+	bed->fake.out = bed->fake.in;
 	bed->fake.lag = true;
+}
+
+static void no_offloads(struct bed *bed)
+{
+	bed->tso = false;
+	bed->fake.no_csum_ok = true;
+	bed->fake.gso_max_bytes = 1514;
+}
+
+static void real_gso(struct bed *bed)
+{
+	bed->fake.tap_gso = true;
+	bed->fake.lag = true;
+}
+
+static void mtu_576(struct bed *bed)
+{
+	bed->fake.mtu = 576;
+	bed->fake.in = (struct fake_wire){ 5, 5, 5, 200 };
+	bed->fake.out = bed->fake.in;
+}
+
+static void small_windows(void)
+{
+	struct crowd crowd = { .client = client_fetch, .n = 300000,
+			       .rcvbuf = 2304 };
+	struct bed bed;
+
+	bed_init(&bed);
+	bed.cfg.rcv_window_bytes = 3000;
+	bed_start(&bed);
+	result(crowd_run(&crowd, 4), "to receivers with tiny buffers");
+	crowd.client = client_upload;
+	crowd.n = 100000;
+	result(crowd_run(&crowd, 4), "a tiny window of our own");
+	bed_stop(&bed);
+}
+
+static void keepalive(void)
+{
+	struct crowd crowd = { .client = client_keepalive, .n = 4000,
+			       .rounds = 1000 };
+	struct bed bed;
+
+	bed_init(&bed);
+	bed_start(&bed);
+	result(crowd_run(&crowd, 8), "8 connections, 1,000 requests on each");
+	crowd.client = client_connects;
+	crowd.rounds = 200;
+	result(crowd_run(&crowd, 8), "8 clients, 200 connections each");
+	bed_stop(&bed);
+	result(bed.app.stats.timeouts == 0 && bed.app.stats.tx_rsts == 0,
+	       "without a timeout or a RST of ours");
+	printf("# %llu packets in, %llu out, %llu without data\n",
+	       bed.app.stats.rx_segs, bed.app.stats.tx_descs,
+	       bed.app.stats.tx_acks);
+}
+
+static void many(void)
+{
+	struct crowd crowd = { .client = client_keepalive, .n = 2000,
+			       .rounds = 10 };
+	struct bed bed;
+
+	bed_init(&bed);
+	bed.fake.in = (struct fake_wire){ 10, 10, 10, 300 };
+	bed.fake.out = bed.fake.in;
+	bed_start(&bed);
+	result(crowd_run(&crowd, 400), "400 connections at once, some loss");
+	bed_stop(&bed);
+}
+
+static void half_close(void)
+{
+	struct bed bed;
+	int fd;
+
+	bed_init(&bed);
+	bed_start(&bed);
+	fd = dial(0);
+	result(ask(fd, APP_AFTER_FIN, 500000) && !shutdown(fd, SHUT_WR) &&
+	       get_pattern(fd, 500000) && get_eof(fd),
+	       "a client that has closed its side is still answered");
+	close(fd);
+	bed_stop(&bed);
+	result(bed.app.last_error == 0, "and closes in order");
+}
+
+static void resets(void)
+{
+	struct linger hard = { .l_onoff = 1 };
+	struct bed bed;
+	char buf[1000];
+	ssize_t n;
+	int fd;
+
+	bed_init(&bed);
+	bed_start(&bed);
+	fd = dial(0);
+	ask(fd, APP_SEND, 50000000);
+	get(fd, buf, sizeof(buf));
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(fd);
+	usleep(200000);
+	result(bed.app.nr_closed == 1 && bed.app.last_error == -ECONNRESET,
+	       "a client's RST in mid-transfer ends the connection");
+	fd = dial(0);
+	ask(fd, APP_ABORT, 100);
+	do {
+		n = recv(fd, buf, sizeof(buf), 0);
+	} while (n > 0);
+	result(n < 0 && errno == ECONNRESET, "ours reaches the client");
+	close(fd);
+	bed_stop(&bed);
+}
+
+static void closed_windows(void)
+{
+	struct bed bed;
+	int fd;
+
+	bed_init(&bed);
+	bed_start(&bed);
+	fd = dial(0);
+	result(upload(fd, APP_STALL, 1000000), "our window closes and opens");
+	close(fd);
+	fd = dial(4096);
+	ask(fd, APP_SEND, 1000000);
+	sleep(2);
+	result(get_pattern(fd, 1000000), "a reader that sleeps 2 s");
+	close(fd);
+	bed_stop(&bed);
+	result(bed.app.stats.probes > 0, "was probed meanwhile");
 }
 
 static void run_cases(void)
 {
 	one_request();
 	bulk("good wire", NULL, 8, 4000000);
-	bulk("bad wire", bad_wire, 8, 400000);
+	bulk("whole GSO packets", real_gso, 8, 4000000);
+	bulk("no offloads", no_offloads, 4, 1000000);
+	bulk("5 % lost", lossy, 8, 300000);
+	bulk("lost, repeated, reordered", bad_wire, 8, 400000);
+	bulk("MTU 576", mtu_576, 4, 300000);
+	small_windows();
+	keepalive();
+	many();
+	half_close();
+	resets();
+	closed_windows();
 }
 
 int main(void)
