@@ -41,19 +41,18 @@
  * struct sender - what one doorbell works with
  * @flow: the flow, tx_lock held
  * @dev: the device, or NULL if it is gone or down
- * @handle: of the frame looked up last, 0 if none
- * @frame: that frame, one reference: most batches use one frame only
  * @desc: the copy of the descriptor
  * @payload: bytes of its pieces
- * @frames: of its pieces, a reference each
+ * @handles: of @frames
+ * @frames: of its pieces, a reference each, kept for the descriptors after it:
+ *          in most batches each has the same frames at the same places
  */
 struct sender {
 	struct exo_flow *flow;
 	struct net_device *dev;
-	u32 handle;
-	struct exo_frame *frame;
 	struct exo_tx_desc desc;
 	u32 payload;
+	u32 handles[EXO_TX_MAX_FRAGS];
 	struct exo_frame *frames[EXO_TX_MAX_FRAGS];
 };
 
@@ -201,29 +200,31 @@ static u32 check_headers(struct sender *s)
 
 /* ------------------------------------------------------------- payload */
 
-/* The frame of a handle, with a reference, or NULL. */
-static struct exo_frame *get_frame(struct sender *s, u32 handle)
+/* The frame of piece @i, or NULL; s->frames keeps it at least until the next. */
+static struct exo_frame *get_frame(struct sender *s, u16 i)
 {
-	if (handle != s->handle || !s->frame) {
-		struct exo_frame *frame = exo_frame_get(s->flow->env, handle);
+	u32 handle = s->desc.frag[i].frame;
+	struct exo_frame *frame;
 
-		if (IS_ERR(frame))
-			return NULL;
-		if (s->frame)
-			exo_object_put_atomic(&s->frame->obj);
-		s->frame = frame;
-		s->handle = handle;
-	}
-	exo_object_hold(&s->frame->obj);
-	return s->frame;
+	if (likely(s->frames[i] && s->handles[i] == handle))
+		return s->frames[i];
+	frame = exo_frame_get(s->flow->env, handle);
+	if (IS_ERR(frame))
+		return NULL;
+	if (s->frames[i])
+		exo_object_put_atomic(&s->frames[i]->obj);
+	s->frames[i] = frame;
+	s->handles[i] = handle;
+	return frame;
 }
 
-static void put_frames(struct sender *s, u16 nr)
+static void put_frames(struct sender *s)
 {
 	u16 i;
 
-	for (i = 0; i < nr; i++)
-		exo_object_put_atomic(&s->frames[i]->obj);
+	for (i = 0; i < EXO_TX_MAX_FRAGS; i++)
+		if (s->frames[i])
+			exo_object_put(&s->frames[i]->obj);
 }
 
 /* Bytes of a contiguous run, as a power of two. */
@@ -240,28 +241,22 @@ static u32 get_frames(struct sender *s)
 
 	for (i = 0; i < s->desc.nr_frags; i++) {
 		const struct exo_tx_frag *frag = &s->desc.frag[i];
-		const struct exo_pages *pages;
+		const struct exo_frame *frame = get_frame(s, i);
 		u64 bytes;
+		u32 shift;
 
-		s->frames[i] = get_frame(s, frag->frame);
-		if (!s->frames[i])
-			goto bad;
-		pages = s->frames[i]->pages;
-		bytes = (u64)pages->nr_pages << PAGE_SHIFT;
-		if (frag->offset >= bytes || frag->len > bytes - frag->offset) {
-			i++;
-			goto bad;
-		}
-		nr_runs += ((frag->offset + frag->len - 1) >> run_shift(pages)) -
-			   (frag->offset >> run_shift(pages)) + 1;
+		if (!frame)
+			return EXO_TX_BAD_FRAG;
+		bytes = (u64)frame->pages->nr_pages << PAGE_SHIFT;
+		if (frag->offset >= bytes || frag->len > bytes - frag->offset)
+			return EXO_TX_BAD_FRAG;
+		shift = run_shift(frame->pages);
+		nr_runs += ((frag->offset + frag->len - 1) >> shift) -
+			   (frag->offset >> shift) + 1;
 	}
-	if (nr_runs <= MAX_SKB_FRAGS || (s->desc.flags & EXO_TX_F_COPY))
-		return EXO_TX_BAD_NONE;
-	put_frames(s, i);
-	return EXO_TX_BAD_DESC;
-bad:
-	put_frames(s, i);
-	return EXO_TX_BAD_FRAG;
+	if (nr_runs > MAX_SKB_FRAGS && !(s->desc.flags & EXO_TX_F_COPY))
+		return EXO_TX_BAD_DESC;
+	return EXO_TX_BAD_NONE;
 }
 
 static void copy_piece(u8 *to, const struct exo_pages *pages, u64 offset,
@@ -291,7 +286,6 @@ static void copy_payload(struct sender *s, struct sk_buff *skb)
 		copy_piece(skb_put(skb, frag->len), s->frames[i]->pages,
 			   frag->offset, frag->len);
 	}
-	put_frames(s, s->desc.nr_frags);
 	exo_txdone_arm_copy(s->flow, skb);
 }
 
@@ -313,7 +307,7 @@ static void refer_piece(struct sk_buff *skb, const struct exo_pages *pages,
 	}
 }
 
-/* The references on the frames go over to the slot. */
+/* The slot gets references of its own on the frames. */
 static void refer_payload(struct sender *s, struct sk_buff *skb)
 {
 	struct exo_flow *flow = s->flow;
@@ -325,6 +319,7 @@ static void refer_payload(struct sender *s, struct sk_buff *skb)
 		const struct exo_tx_frag *frag = &s->desc.frag[i];
 
 		refer_piece(skb, s->frames[i]->pages, frag->offset, frag->len);
+		exo_object_hold(&s->frames[i]->obj);
 		slot->frames[i] = s->frames[i];
 	}
 	slot->nr_frames = s->desc.nr_frags;
@@ -390,7 +385,6 @@ static struct sk_buff *alloc_packet(const struct sender *s, u32 linear)
 	return skb;
 }
 
-/* The references on the frames are used up if this succeeds. */
 static struct sk_buff *build(struct sender *s)
 {
 	bool copy = (s->desc.flags & EXO_TX_F_COPY) || !s->payload;
@@ -424,10 +418,8 @@ static u32 send(struct sender *s)
 	if (unlikely(reason))
 		return reason;
 	skb = build(s);
-	if (!skb) {
-		put_frames(s, s->desc.nr_frags);
+	if (!skb)
 		return EXO_TX_NO_MEMORY;
-	}
 	rc = dev_queue_xmit(skb);
 	/* A macro that evaluates its argument twice */
 	if (unlikely(net_xmit_eval(rc)))
@@ -535,15 +527,13 @@ static void send_all(struct exo_flow *flow, u32 nr)
 
 	lockdep_assert_held(&flow->tx_lock);
 	s.flow = flow;
-	s.handle = 0;
-	s.frame = NULL;
+	memset(s.frames, 0, sizeof(s.frames));
 	do {
 		batch = min_t(u32, nr, BATCH);
 		nr -= batch;
 		cond_resched();
 	} while (send_batch(&s, batch) == batch && nr);
-	if (s.frame)
-		exo_object_put(&s.frame->obj);
+	put_frames(&s);
 	exo_txdone_settle(flow);
 	count(flow, packets, refused);
 	/* (C), pairs with (D) */
