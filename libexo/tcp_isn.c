@@ -12,7 +12,7 @@ static __u64 rotl(__u64 x, unsigned int n)
 	return x << n | x >> (64 - n);
 }
 
-static void sip_round(__u64 v[4])
+static __always_inline void sip_round(__u64 v[4])
 {
 	v[0] += v[1];
 	v[1] = rotl(v[1], 13) ^ v[0];
@@ -26,7 +26,7 @@ static void sip_round(__u64 v[4])
 	v[2] = rotl(v[2], 32);
 }
 
-static void sip_word(__u64 v[4], __u64 word)
+static __always_inline void sip_word(__u64 v[4], __u64 word)
 {
 	v[3] ^= word;
 	sip_round(v);
