@@ -24,7 +24,8 @@
 #   EXTRA       further targets that "all" makes
 #
 # make WERROR= does without -Werror; make SANITIZE=1 builds user space with
-# ASan + UBSan into build-asan; make KERNELS=6.1 builds for that kernel only.
+# ASan + UBSan into build-asan; make KERNELS=6.1 builds for that kernel only,
+# KERNELS=debug for the debug kernel (tools/vm/debug-kernel).
 
 B := $(if $(SANITIZE),build-asan,build)
 KERNELS ?= 6.1 6.12
@@ -127,22 +128,26 @@ tests-host: $(TEST_PROGRAMS_HOST:%=$(B)/%)
 # that the kernels do not share objects and the tree stays clean.
 
 KMOD_SRCS := $(sort $(shell find kmod include/uapi -name '*.[chS]' -o -name 'Kbuild*' 2>/dev/null))
-headers = $(lastword $(shell ls -d /usr/src/linux-headers-$(1).*-amd64 2>/dev/null | sort -V))
+# debug: the kernel of tools/vm/debug-kernel, built when it is asked for
+headers = $(if $(filter debug,$(1)),$(addsuffix /tree,$(shell tools/vm/debug-kernel)),$(release_headers))
+release_headers = $(lastword $(shell ls -d /usr/src/linux-headers-$(1).*-amd64 2>/dev/null | sort -V))
 KMODS := $(if $(filter %.c,$(KMOD_SRCS)),$(KERNELS:%=build/kmod-%/exo.ko)) \
 	$(if $(TEST_KMODS),$(KERNELS:%=build/kmod-%/tests/.made))
 
 # $(call kbuild,DIRECTORY,KERNEL), by one make at a time in a directory
 kbuild = flock $(1) $(MAKE) --no-print-directory \
 	-C $(or $(call headers,$(2)),$(error no headers of Linux $(2); run make setup)) \
-	M=$(CURDIR)/$(1) W=1 KCFLAGS="$(WERROR)" modules
+	M=$(CURDIR)/$(1) W=1 KCFLAGS="$(strip $(WERROR) $(if $(filter debug,$(2)),-g))" modules
 
 build/kmod-%/exo.ko: Kbuild $(KMOD_SRCS)
 	@mkdir -p $(@D)
 	@find $(@D) -xtype l -delete
-	@for f in $^; do mkdir -p $(@D)/$$(dirname $$f) && \
+	@for f in $(filter-out tools/%,$^); do mkdir -p $(@D)/$$(dirname $$f) && \
 		ln -sfn $(CURDIR)/$$f $(@D)/$$f || exit; done
 	+$(call kbuild,$(@D),$*)
 	@touch $@
+
+build/kmod-debug/exo.ko build/kmod-debug/tests/.made: tools/vm/debug-kernel tools/vm/debug.config
 
 build/kmod-%/tests/.made: $(TEST_KMODS) $(filter include/%,$(KMOD_SRCS))
 	@mkdir -p $(@D)
@@ -177,13 +182,17 @@ rig: $(RIG) ## build what tools/vm needs
 
 all: user $(if $(SANITIZE),,modules rig)
 
-.PHONY: setup demo check bench-http style list-tests clean help
+.PHONY: setup demo check check-debug bench-http style list-tests clean help
 setup: ## install the Debian packages that building and testing need
 	tools/setup
 
 check: ## install what is missing, build, run all tests
 	tools/setup
 	tools/check
+
+check-debug: ## run the tests of the guest on the debug kernel (not in check)
+	tools/setup --debug
+	tools/check --kernel debug
 
 demo: all ## show what it does, in a virtual machine
 	tools/demo
