@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * Envs, frames and rings when the kernel's calls fail: see fail_nth.h.
+ *
+ * timeout: 300
+ */
+#include "fail_nth.h"
+
+#include <setjmp.h>
+
+#define PAGE		4096UL
+
+static long act_open(void)
+{
+	int fd = open(EXO_DEVICE_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static long act_query(void)
+{
+	struct exo_query q = { .size = sizeof(q) };
+
+	return exo_ioctl(env, EXO_CMD_QUERY, &q);
+}
+
+static long alloc(uint32_t nr_pages, uint32_t order)
+{
+	struct exo_frame_alloc f;
+	long rc = exo_alloc(env, nr_pages, order, &f);
+
+	handle = rc ? 0 : f.out_handle;
+	return rc;
+}
+
+static long act_alloc_one(void)
+{
+	return alloc(1, 0);
+}
+
+static long act_alloc_many(void)
+{
+	return alloc(600, 0);
+}
+
+static long act_alloc_order(void)
+{
+	return alloc(32, 3);
+}
+
+static long act_cq_create(void)
+{
+	struct exo_cq_create c = { .size = sizeof(c), .nr_entries = 1024 };
+	long rc = exo_ioctl(env, EXO_CMD_CQ_CREATE, &c);
+
+	handle = rc ? 0 : c.out_handle;
+	return rc;
+}
+
+static struct exo_frame_alloc frame;	/* 16 pages */
+static sigjmp_buf on_bus;
+
+static void bus(int sig)
+{
+	(void)sig;
+	siglongjmp(on_bus, 1);
+}
+
+static char *mapped;
+
+/* A fault that lacks memory is tried again; it must never be SIGBUS. */
+static long act_mmap(void)
+{
+	int i;
+
+	mapped = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, env,
+		      frame.out_mmap_offset);
+	if (mapped == MAP_FAILED)
+		return -errno;
+	if (sigsetjmp(on_bus, 1))
+		return -EIO;
+	for (i = 0; i < 16; i++)
+		mapped[i * PAGE] = 1;
+	return 0;
+}
+
+/* Not under injection: munmap(2) may itself lack memory. */
+static void undo_mmap(long rc)
+{
+	(void)rc;
+	if (mapped != MAP_FAILED)
+		munmap(mapped, 16 * PAGE);
+}
+
+static const struct target core_targets[] = {
+	{ "open", act_open, NULL, { ENFILE } },
+	{ "QUERY", act_query, NULL, {} },
+	{ "FRAME_ALLOC of a page", act_alloc_one, undo_handle, {} },
+	{ "FRAME_ALLOC of 600 pages", act_alloc_many, undo_handle, {} },
+	{ "FRAME_ALLOC of runs of 8", act_alloc_order, undo_handle, {} },
+	{ "CQ_CREATE", act_cq_create, undo_handle, {} },
+	{ "mmap and touch", act_mmap, undo_mmap, {} },
+};
+
+int main(void)
+{
+	fail_nth_setup();
+	signal(SIGBUS, bus);
+	if (exo_alloc(env, 16, 0, &frame))
+		bail("FRAME_ALLOC");
+	SWEEP(core_targets);
+	return fail_nth_end();
+}
