@@ -154,16 +154,18 @@ static int busy(void *arg)
 }
 
 static volatile bool stop;
+static uint8_t dev_mac[6];
 
-/* Packets for the flow, as fast as they go. */
+/*
+ * Packets for the flow, as fast as they go. Starts no process: until that has
+ * exec'ed, it would hold the socket that another thread closes.
+ */
 static void *flood(void *arg)
 {
-	uint8_t mac[6];
 	struct frame p;
 
 	(void)arg;
-	get_mac("", DEV, mac);
-	frame_init(&p, mac, peer_mac, PEER, PEER_PORT, LOCAL, PORT, 400);
+	frame_init(&p, dev_mac, peer_mac, PEER, PEER_PORT, LOCAL, PORT, 400);
 	frame_sums(&p, sizeof(p.tcp) + 400);
 	while (!stop)
 		if (send(wire, &p, HDR_BYTES + 400, 0) < 0)
@@ -180,6 +182,7 @@ static void try_kill(void)
 	is(net_attach(root_fd, DEV), 0, "attach");
 	is(net_grant(root_fd, 0, UID_ALICE, PORT, PORT), 0, "grant");
 	before = stats_get(root_fd);
+	get_mac("", DEV, dev_mac);
 	pthread_create(&thread, NULL, flood, NULL);
 	for (i = 0; i < 20; i++) {
 		pid_t pid = as_user_start(NULL, UID_ALICE, busy, NULL);
@@ -219,6 +222,7 @@ static void try_close_race(void)
 	is(net_attach(root_fd, DEV), 0, "attach");
 	before = stats_get(root_fd);
 	stop = false;
+	get_mac("", DEV, dev_mac);
 	pthread_create(&threads[2], NULL, flood, NULL);
 	for (round = 0; round < 30; round++) {
 		flow_open(&f, root_fd, DEV, "0.0.0.0", PORT);
