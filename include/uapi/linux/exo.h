@@ -246,9 +246,11 @@ struct exo_frame_alloc {
  * claimed exclusively until EXO_CMD_DISK_DETACH. Extents whose zeroing was cut
  * short are zeroed before they can be opened.
  *
- * Errors: EPERM; EBADF fd is no block device; EBUSY mounted or claimed;
- * EUCLEAN no valid label or catalogue (the kernel log says what is wrong);
- * EPROTONOSUPPORT the label asks for a feature that is not known.
+ * Errors: EPERM; EBADF fd is no block device, or not open for reading and
+ * writing; EBUSY mounted or claimed; EROFS; EINVAL zoned, or logical blocks of
+ * more than EXO_BLOCK_BYTES; EINTR killed while zeroing; EUCLEAN no valid label
+ * or catalogue (the kernel log says what is wrong); EPROTONOSUPPORT the label
+ * asks for a feature that is not known.
  */
 struct exo_disk_attach {
 	__u32 size;
@@ -324,7 +326,8 @@ struct exo_disk_list {
  * @uid: the user, in the initial user namespace
  * @max_blocks: most blocks that user's extents may hold together
  *
- * Needs CAP_SYS_ADMIN.
+ * Needs CAP_SYS_ADMIN. A second grant for a user replaces the first.
+ * Errors: ENOENT also when there is no grant to withdraw.
  */
 struct exo_disk_grant {
 	__u32 size;
@@ -354,7 +357,7 @@ struct exo_disk_grant {
  *
  * Errors: EPERM no grant for this user; EDQUOT above the grant; EEXIST
  * overlaps an extent, or the name is taken; EINVAL outside the disk; ENOSPC
- * catalogue full; EIO.
+ * catalogue full; EINTR killed while zeroing; EIO.
  */
 struct exo_extent_create {
 	__u32 size;
@@ -380,7 +383,8 @@ struct exo_extent_create {
  * @out_start: first block on the disk
  * @out_nr_blocks: length
  *
- * Errors: ENOENT no such extent, or not one the caller may know of; EACCES.
+ * Errors: ENOENT no such extent, or not one the caller may know of; EACCES;
+ * EBUSY being created or deleted at this moment.
  */
 struct exo_extent_open {
 	__u32 size;
@@ -401,7 +405,8 @@ struct exo_extent_open {
  * @handle: an extent opened by its owner (or root); the handle is dropped
  * @reserved: must be zero
  *
- * Errors: EACCES not the owner; EBUSY open elsewhere, or I/O in flight.
+ * Errors: EACCES not the owner; EBUSY open elsewhere, or I/O in flight; EIO
+ * the catalogue could not be written: the extent stays.
  */
 struct exo_extent_delete {
 	__u32 size;
@@ -558,7 +563,8 @@ struct exo_io {
  * first. An accepted operation yields exactly one completion; room for it is
  * reserved at submission (EAGAIN when the ring is full), so that none is lost.
  *
- * Errors: EINVAL, EOVERFLOW, ENOENT, EBADF, EACCES, EAGAIN.
+ * Errors: EINVAL, EOVERFLOW, ENOENT, EBADF, EACCES, EAGAIN; ESTALE the extent
+ * was deleted; EOPNOTSUPP EXO_IO_DISCARD on a device that cannot; EINTR killed.
  *
  * EXO_CMD_IO does one operation and returns its result: an ioctl sleeps until
  * it is done, an io_uring command completes then.
