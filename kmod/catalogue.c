@@ -14,6 +14,7 @@
 #include "block.h"
 #include "catalogue.h"
 #include "disk.h"
+#include "object.h"
 
 /* Flaws of slot copies and entries, and where they were found. */
 static void report(const struct exo_catalogue *cat, u64 block, u32 slot,
@@ -440,7 +441,7 @@ struct exo_record *exo_record_new(struct exo_disk *disk)
 {
 	struct exo_record *record;
 
-	record = kzalloc(sizeof(*record), GFP_KERNEL_ACCOUNT);
+	record = kzalloc(sizeof(*record), EXO_GFP_USER);
 	if (!record)
 		return NULL;
 	kref_init(&record->refs);

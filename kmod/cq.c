@@ -146,7 +146,7 @@ static int cq_map(struct exo_cq *cq, struct exo_env *env)
 
 static struct exo_cq *cq_new(struct exo_env *env, u32 nr_entries)
 {
-	struct exo_cq *cq = kzalloc(sizeof(*cq), GFP_KERNEL_ACCOUNT);
+	struct exo_cq *cq = kzalloc(sizeof(*cq), EXO_GFP_USER);
 	int rc;
 
 	if (!cq)

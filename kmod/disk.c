@@ -19,6 +19,7 @@
 #include "block.h"
 #include "command.h"
 #include "disk.h"
+#include "object.h"
 
 static DEFINE_MUTEX(disks_lock);
 static DEFINE_XARRAY_ALLOC1(disks);
@@ -477,7 +478,7 @@ int exo_disk_list(struct exo_command *cmd)
 
 	mutex_lock(&disks_lock);
 	info = kvcalloc(max(atomic_read(&nr_disks), 1), sizeof(*info),
-			GFP_KERNEL_ACCOUNT);
+			EXO_GFP_USER);
 	if (info)
 		xa_for_each(&disks, id, disk)
 			fill_info(disk, &info[nr++]);

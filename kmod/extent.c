@@ -82,7 +82,7 @@ static int extent_install(struct exo_command *cmd, struct exo_record *record,
 	struct exo_extent *extent;
 	int rc;
 
-	extent = kzalloc(sizeof(*extent), GFP_KERNEL_ACCOUNT);
+	extent = kzalloc(sizeof(*extent), EXO_GFP_USER);
 	if (!extent)
 		return -ENOMEM;
 	kref_get(&record->refs);
@@ -464,7 +464,7 @@ int exo_extent_list(struct exo_command *cmd)
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
 	room = min(room, disk->geometry.nr_slots * EXO_SLOT_ENTRIES);
-	info = kvcalloc(room ?: 1, sizeof(*info), GFP_KERNEL_ACCOUNT);
+	info = kvcalloc(room ?: 1, sizeof(*info), EXO_GFP_USER);
 	if (info)
 		rc = exo_command_copy_array(arg->array, room, &arg->out_nr,
 					    info,

@@ -251,7 +251,7 @@ static struct exo_flow *flow_new(struct exo_env *env, struct exo_netdev *nd,
 	struct exo_flow *flow;
 	int rc;
 
-	flow = kzalloc(sizeof(*flow), GFP_KERNEL_ACCOUNT);
+	flow = kzalloc(sizeof(*flow), EXO_GFP_USER);
 	if (!flow) {
 		exo_netdev_put(nd);
 		return ERR_PTR(-ENOMEM);

@@ -153,7 +153,7 @@ int exo_txdone_init(struct exo_flow *flow)
 	u32 i;
 
 	flow->slots = kvcalloc(flow->nr_tx, sizeof(*flow->slots),
-			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+			       EXO_GFP_USER);
 	if (!flow->slots)
 		return -ENOMEM;
 	for (i = 0; i < flow->nr_tx; i++)
