@@ -194,10 +194,14 @@ check-debug: ## run the tests of the guest on the debug kernel (not in check)
 	tools/setup --debug
 	tools/check --kernel debug
 
-demo: all ## show what it does, in a virtual machine
+demo: ## install what is missing, build, show it in a virtual machine
+	tools/setup
+	$(MAKE) all
 	tools/demo
 
-bench-http: all ## measure the web server against others
+bench-http: ## the same, measuring the web server against others
+	tools/setup
+	$(MAKE) all
 	tools/bench/http
 
 style: ## check the sources against the rules of the house
