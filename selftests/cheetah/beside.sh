@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Under load from standard clients: are all answers right, does Linux keep the
-# rest of the device, does tcpdump see the packets; is a damaged pack refused?
+# rest of the device (ssh, ping, another server), does tcpdump see the packets;
+# is a damaged pack refused?
 #
 # vm: --net tap --disk 512 --disk 512
 # timeout: 400
@@ -10,9 +11,13 @@
 set -u
 . /exo/samples/cheetah/guest.sh
 
-trap 'servers_down; exo_down' EXIT
+trap 'sshd_down; servers_down; exo_down' EXIT
 n=0
 failed=0
+sshd=
+keys=build/vm/$EXO_NAME.ssh	# not in the guest
+seconds=20
+[ "$EXO_KERNEL" != debug ] || seconds=120
 
 report() {
 	n=$((n + 1))
@@ -36,6 +41,45 @@ h2load_clean() {
 		echo "$out" | grep -q ' 0 3xx, 0 4xx, 0 5xx'
 }
 
+# Keys for this run alone: the client's outside, the host's here.
+sshd_up() {
+	mkdir -m 700 /run/beside &&
+		ssh-keygen -q -t ed25519 -N '' -f /run/beside/host &&
+		vm-host rm -rf "$keys" && vm-host mkdir "$keys" &&
+		vm-host ssh-keygen -q -t ed25519 -N '' -f "$keys/id" &&
+		vm-host cat "$keys/id.pub" >/run/beside/authorized ||
+		die "no keys for ssh"
+	# shellcheck disable=SC2016	# for the other shell
+	vm-host sh -c 'echo "$1" >"$2"' - \
+		"$guest $(cut -d ' ' -f 1,2 /run/beside/host.pub)" "$keys/hosts"
+	/usr/sbin/sshd -D -f /dev/null -E /tmp/sshd.log -h /run/beside/host \
+		-o UsePAM=no -o PasswordAuthentication=no \
+		-o AuthorizedKeysFile=/run/beside/authorized &
+	sshd=$!
+	await_port 22 || die "sshd did not start: $(cat /tmp/sshd.log)"
+}
+
+sshd_down() {
+	if [ -n "$sshd" ]; then
+		kill "$sshd"
+		wait "$sshd"
+		sshd=
+	fi
+	rm -rf /run/beside
+	vm-host rm -rf "$keys"
+}
+
+# A command for a shell in the guest, by way of eth0.
+login() {
+	vm-host ssh -F /dev/null -i "$keys/id" -o IdentitiesOnly=yes \
+		-o UserKnownHostsFile="$keys/hosts" \
+		-o StrictHostKeyChecking=yes -o BatchMode=yes \
+		-o ConnectTimeout="$seconds" "root@$guest" "$1" || {
+		cat /tmp/sshd.log >&2
+		return 1
+	}
+}
+
 exo_up 64
 mkdir -p /tmp/www
 for size in 1000 20000 100000 400000; do
@@ -55,9 +99,25 @@ h2load_clean -n 1000 -c 16 -m 4 "http://$guest/f400000"
 report $? "h2load, pipelined, large"
 
 # The rest of the device, while there is load on the flow.
-vm-host wrk -t1 -c16 -d8s "http://$guest/f20000" >/tmp/wrk.out 2>&1 &
+sshd_up
+vm-host wrk -t1 -c16 "-d${seconds}s" "http://$guest/f20000" >/tmp/wrk.out 2>&1 &
 load=$!
 sleep 0.5
+[ "$(login 'uname -r')" = "$(uname -r)" ]
+report $? "ssh: uname -r"
+# shellcheck disable=SC2016	# for the other shell
+login 'echo $SSH_CONNECTION; cat /tmp/www/f400000' >/tmp/login
+from=$(head -n 1 /tmp/login | tr -d '\0')
+case $from in
+"10.77.0.1 "*" $guest 22") ;;
+*) false ;;
+esac
+report $? "ssh: the connection is $from"
+tail -n +2 /tmp/login | cmp - /tmp/www/f400000
+report $? "ssh: 400000 bytes"
+kill -0 "$load" && ! grep -q 'requests in' /tmp/wrk.out
+report $? "there was load all the time"
+sshd_down
 timeout 20 tcpdump -c 200 -n -i eth0 tcp port 80 >/tmp/dump 2>/tmp/dump.err
 report $? "tcpdump sees the flow"
 [ "$(grep -c '10.77.0.2.80 > ' /tmp/dump)" -gt 10 ] &&
@@ -72,6 +132,7 @@ report $? "and the flow itself"
 ss -Hltn 'sport = :80' | grep -q :80
 report $? "ss shows the port"
 wait "$load"
+sed -n 's/^ *\([0-9]* requests in.*\)/# wrk: \1/p' /tmp/wrk.out
 grep -q 'requests in' /tmp/wrk.out && ! grep -qE 'Non-2xx|Socket err' /tmp/wrk.out
 report $? "the load saw no error"
 
