@@ -48,6 +48,10 @@ EXO_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 EXO_LDFLAGS += -fsanitize=address,undefined
 endif
 
+# make V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -86,16 +90,19 @@ LIBEXO_MAP := $(wildcard libexo/libexo.map)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(EXO_CFLAGS) $(OBJ_CFLAGS) -MMD -MP \
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) $(EXO_CFLAGS) $(OBJ_CFLAGS) -MMD -MP \
 		-MF $(@:.o=.d) -MT $@ -c -o $(tmp) $< $(whole)
 
 $(B)/libexo/libexo.a: $(LIBEXO_OBJS)
 	@mkdir -p $(@D)
-	$(AR) rcs $(tmp) $^ $(whole)
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $(tmp) $^ $(whole)
 
 $(B)/libexo/libexo.so.0: $(LIBEXO_OBJS) $(LIBEXO_MAP)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(EXO_LDFLAGS) -shared -Wl,-soname,libexo.so.0 \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(EXO_LDFLAGS) -shared -Wl,-soname,libexo.so.0 \
 		$(LIBEXO_MAP:%=-Wl,--version-script=%) -o $(tmp) \
 		$(LIBEXO_OBJS) $(LIBEXO_LIBS) $(whole)
 	@ln -sf libexo.so.0 $(@D)/libexo.so
@@ -108,7 +115,8 @@ $$($(1)_OBJS): OBJ_CFLAGS = $$($(1)_CFLAGS)
 $$($(1)_OBJS): | $$($(1)_DEPS)
 $(B)/$(1): $$($(1)_OBJS) $$(if $$(filter exo,$$($(1)_LIBS)),$(LIBEXO))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) $$(EXO_LDFLAGS) -o $$(tmp) $$($(1)_OBJS) \
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) $$(EXO_LDFLAGS) -o $$(tmp) $$($(1)_OBJS) \
 		$$(foreach l,$$($(1)_LIBS),$$(if $$(filter exo,$$l),$(LIBEXO) $(LIBEXO_LIBS),$$l)) \
 		$$(whole)
 OBJS += $$($(1)_OBJS)
@@ -135,7 +143,7 @@ KMODS := $(if $(filter %.c,$(KMOD_SRCS)),$(KERNELS:%=build/kmod-%/exo.ko)) \
 	$(if $(TEST_KMODS),$(KERNELS:%=build/kmod-%/tests/.made))
 
 # $(call kbuild,DIRECTORY,KERNEL), by one make at a time in a directory
-kbuild = flock $(1) $(MAKE) --no-print-directory \
+kbuild = $(Q)flock $(1) $(MAKE) --no-print-directory \
 	-C $(or $(call headers,$(2)),$(error no headers of Linux $(2); run make setup)) \
 	M=$(CURDIR)/$(1) W=1 KCFLAGS="$(strip $(WERROR) $(if $(filter debug,$(2)),-g))" modules
 
@@ -169,11 +177,13 @@ RIG := build/rig/count.so build/rig/vm-host build/rig/vm-mark
 
 build/rig/count.so: tools/vm/count.c tools/vm/qplugin.h tools/vm/mark.h
 	@mkdir -p $(@D)
-	$(CC) -O2 -g $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -shared -o $(tmp) $< $(whole)
+	$(call say,LD,$@)
+	$(Q)$(CC) -O2 -g $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -shared -o $(tmp) $< $(whole)
 
 build/rig/vm-%: tools/vm/guest/vm-%.c tools/vm/mark.h
 	@mkdir -p $(@D)
-	$(CC) -O2 $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -static -o $(tmp) $< $(whole)
+	$(call say,LD,$@)
+	$(Q)$(CC) -O2 $(filter-out -fsanitize% -fno-%,$(EXO_CFLAGS)) -static -o $(tmp) $< $(whole)
 
 .PHONY: rig
 rig: $(RIG) ## build what tools/vm needs
