@@ -6,7 +6,8 @@
  * vm: --disk 64
  */
 #include "nullb.h"
-#include "uring.h"
+#include "disk.h"
+#include "../exo_uring.h"
 
 #define NAME "nullb0"
 #define PATH "/dev/nullb0"

@@ -6,7 +6,8 @@
  * vm: --disk 128 --mem 1536
  * timeout: 240
  */
-#include "uring.h"
+#include "disk.h"
+#include "../exo_uring.h"
 
 #define NR 512U		/* blocks of the extent */
 #define START 1000U

@@ -5,7 +5,8 @@
  *
  * vm: --disk 64
  */
-#include "uring.h"
+#include "disk.h"
+#include "../exo_uring.h"
 
 #define PATH "/dev/vda"
 #define SECRET 4242

@@ -10,7 +10,8 @@
 #include <sys/time.h>
 
 #include "nullb.h"
-#include "uring.h"
+#include "disk.h"
+#include "../exo_uring.h"
 
 #define SLOW "/dev/nullb0"	/* each request takes 150 ms */
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
 /* Commands through io_uring: one at a time, or as many as a ring takes. */
-#ifndef EXO_SELFTESTS_DISK_URING_H
-#define EXO_SELFTESTS_DISK_URING_H
+#ifndef EXO_SELFTESTS_EXO_URING_H
+#define EXO_SELFTESTS_EXO_URING_H
 
 #include <liburing.h>
 
-#include "disk.h"
+#include "exo_test.h"
 
 /* False if the host does not let us. */
 MAYBE_UNUSED static bool uring_new(struct io_uring *u, unsigned int entries,
@@ -66,4 +66,4 @@ MAYBE_UNUSED static int32_t uring_do(struct io_uring *u, int env,
 	return uring_next(u, NULL);
 }
 
-#endif /* EXO_SELFTESTS_DISK_URING_H */
+#endif /* EXO_SELFTESTS_EXO_URING_H */
