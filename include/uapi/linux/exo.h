@@ -50,6 +50,11 @@
  * EMSGSIZE   an array is too small; out_nr says what is needed
  * EAGAIN     a ring is full; consume, then try again
  * ======== ================================================================
+ *
+ * EFAULT may also mean that the answer alone could not be written. A new handle
+ * is then closed again; any other effect stays: a grant is given, a disk or
+ * device is attached, an extent exists under its owner's name. The lists show
+ * all of these but grants.
  */
 
 #define EXO_DEVICE_PATH		"/dev/exo"
