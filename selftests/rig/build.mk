@@ -6,4 +6,4 @@ TESTS_HOST += selftests/rig/machine.sh selftests/rig/splat.sh \
 	selftests/rig/debug.sh
 TESTS_VM += selftests/rig/guest.sh selftests/rig/wires.sh \
 	selftests/rig/program.c
-TEST_KMODS += selftests/rig/rig_splat.c
+TEST_KMODS += selftests/rig/rig_splat.c selftests/rig/rig_int3.c

@@ -23,6 +23,15 @@ done
 splat 6.1 bug 'kernel BUG at'
 splat 6.1 panic 'Kernel panic'
 
+# The emulator's own fault, which would look like one of the kernel.
+for kernel in 6.1 6.12; do
+	out=$(tools/vm/run --kernel "$kernel" --name rig-splat -- "rmmod rig_int3 &&
+		! insmod build/kmod-$kernel/rig_int3.ko toggle_ms=3000 &&
+		dmesg | grep rig_int3:" 2>&1)
+	is "$kernel: a stale breakpoint is no splat" $? 0
+	like "$kernel: it was provoked" "$out" 'patched [0-9]{3,} times'
+done
+
 tools/vm/run --name rig-splat -- \
 	'insmod build/kmod-6.1/rig_splat.ko what=none && rmmod rig_splat'
 is "no complaint, no splat" $? 0
