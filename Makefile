@@ -147,13 +147,23 @@ kbuild = $(Q)flock $(1) $(MAKE) --no-print-directory \
 	-C $(or $(call headers,$(2)),$(error no headers of Linux $(2); run make setup)) \
 	M=$(CURDIR)/$(1) W=1 KCFLAGS="$(strip $(WERROR) $(if $(filter debug,$(2)),-g))" modules
 
-build/kmod-%/exo.ko: Kbuild $(KMOD_SRCS)
+define link_sources
 	@mkdir -p $(@D)
 	@find $(@D) -xtype l -delete
 	@for f in $(filter-out tools/%,$^); do mkdir -p $(@D)/$$(dirname $$f) && \
 		ln -sfn $(CURDIR)/$$f $(@D)/$$f || exit; done
+endef
+
+build/kmod-%/exo.ko: Kbuild $(KMOD_SRCS)
+	$(link_sources)
 	+$(call kbuild,$(@D),$*)
 	@touch $@
+
+# The module in which checks can be switched off, for tools/mutate alone.
+build/kmod-mutant-%/exo_mutant.ko: Kbuild $(KMOD_SRCS)
+	$(link_sources)
+	+$(call kbuild,$(@D),$*) EXO_MUTATE=1
+	@mv -f $(@D)/exo.ko $@
 
 build/kmod-debug/exo.ko build/kmod-debug/tests/.made: tools/vm/debug-kernel tools/vm/debug.config
 

@@ -14,6 +14,7 @@
 
 #include <linux/exo.h>
 
+#include "check.h"
 #include "command.h"
 #include "compat/uring.h"
 #include "env.h"
@@ -83,6 +84,9 @@ static int __init exo_init(void)
 {
 	int rc;
 
+	rc = exo_check_init();
+	if (rc)
+		return rc;
 	rc = exo_object_init();
 	if (rc)
 		return rc;
