@@ -41,12 +41,14 @@
  * EBADF      the handle or fd is of another type
  * EACCES     the handle lacks the right
  * EPERM      the process lacks the privilege or the grant
- * ESTALE     the object was taken away (device gone, reservation lost)
+ * ESTALE     the object was taken away (device gone, reservation lost), or the
+ *            capability was revoked, has expired or was repossessed
  * EBUSY      in use
  * EEXIST     overlaps what somebody holds
  * ENOMEM     no memory, or the memcg is at its limit
  * EDQUOT     RLIMIT_MEMLOCK, the ceiling of the module or a grant is reached
  * EOVERFLOW  a range wraps
+ * EMLINK     a capability would stand deeper than EXO_CAP_MAX_DEPTH
  * EMSGSIZE   an array is too small; out_nr says what is needed
  * EAGAIN     a ring is full; consume, then try again
  * ======== ================================================================
@@ -66,6 +68,7 @@ enum {
 	EXO_NR_STATS,
 
 	EXO_NR_FRAME_ALLOC = 0x88,
+	EXO_NR_FRAME_INFO,
 
 	EXO_NR_DISK_ATTACH = 0x90,
 	EXO_NR_DISK_DETACH,
@@ -88,12 +91,27 @@ enum {
 
 	EXO_NR_FLOW_BIND = 0xB0,
 	EXO_NR_FLOW_KICK,
+
+	EXO_NR_CAP_DERIVE = 0xB8,
+	EXO_NR_CAP_EXPORT,
+	EXO_NR_CAP_IMPORT,
+	EXO_NR_CAP_REVOKE,
+	EXO_NR_CAP_INFO,
+
+	EXO_NR_ENV_LIST = 0xC0,
+	EXO_NR_ENV_ASK,
+	EXO_NR_EVENT_FD,
+	EXO_NR_REFUSAL,
+
+	EXO_NR_POLICY_SET = 0xC8,
+	EXO_NR_POLICY_LIST,
 };
 
 #define EXO_CMD_QUERY		_IO(EXO_IOC_TYPE, EXO_NR_QUERY)
 #define EXO_CMD_HANDLE_CLOSE	_IO(EXO_IOC_TYPE, EXO_NR_HANDLE_CLOSE)
 #define EXO_CMD_STATS		_IO(EXO_IOC_TYPE, EXO_NR_STATS)
 #define EXO_CMD_FRAME_ALLOC	_IO(EXO_IOC_TYPE, EXO_NR_FRAME_ALLOC)
+#define EXO_CMD_FRAME_INFO	_IO(EXO_IOC_TYPE, EXO_NR_FRAME_INFO)
 #define EXO_CMD_DISK_ATTACH	_IO(EXO_IOC_TYPE, EXO_NR_DISK_ATTACH)
 #define EXO_CMD_DISK_DETACH	_IO(EXO_IOC_TYPE, EXO_NR_DISK_DETACH)
 #define EXO_CMD_DISK_LIST	_IO(EXO_IOC_TYPE, EXO_NR_DISK_LIST)
@@ -111,6 +129,17 @@ enum {
 #define EXO_CMD_NET_GRANT	_IO(EXO_IOC_TYPE, EXO_NR_NET_GRANT)
 #define EXO_CMD_FLOW_BIND	_IO(EXO_IOC_TYPE, EXO_NR_FLOW_BIND)
 #define EXO_CMD_FLOW_KICK	_IO(EXO_IOC_TYPE, EXO_NR_FLOW_KICK)
+#define EXO_CMD_CAP_DERIVE	_IO(EXO_IOC_TYPE, EXO_NR_CAP_DERIVE)
+#define EXO_CMD_CAP_EXPORT	_IO(EXO_IOC_TYPE, EXO_NR_CAP_EXPORT)
+#define EXO_CMD_CAP_IMPORT	_IO(EXO_IOC_TYPE, EXO_NR_CAP_IMPORT)
+#define EXO_CMD_CAP_REVOKE	_IO(EXO_IOC_TYPE, EXO_NR_CAP_REVOKE)
+#define EXO_CMD_CAP_INFO	_IO(EXO_IOC_TYPE, EXO_NR_CAP_INFO)
+#define EXO_CMD_ENV_LIST	_IO(EXO_IOC_TYPE, EXO_NR_ENV_LIST)
+#define EXO_CMD_ENV_ASK		_IO(EXO_IOC_TYPE, EXO_NR_ENV_ASK)
+#define EXO_CMD_EVENT_FD	_IO(EXO_IOC_TYPE, EXO_NR_EVENT_FD)
+#define EXO_CMD_REFUSAL		_IO(EXO_IOC_TYPE, EXO_NR_REFUSAL)
+#define EXO_CMD_POLICY_SET	_IO(EXO_IOC_TYPE, EXO_NR_POLICY_SET)
+#define EXO_CMD_POLICY_LIST	_IO(EXO_IOC_TYPE, EXO_NR_POLICY_LIST)
 
 /**
  * struct exo_uring_cmd - payload of an IORING_OP_URING_CMD entry (sqe->cmd)
@@ -131,6 +160,10 @@ struct exo_uring_cmd {
 #define EXO_FEATURE_URING	(1ULL << 2)
 #define EXO_FEATURE_FLOW_TCP4	(1ULL << 3)
 #define EXO_FEATURE_TX_GSO	(1ULL << 4)
+#define EXO_FEATURE_CAP		(1ULL << 5)	/* derive, export, import, revoke */
+#define EXO_FEATURE_PLACEMENT	(1ULL << 6)	/* node, colour, pool, FRAME_INFO */
+#define EXO_FEATURE_EVENT	(1ULL << 7)	/* events, visible revocation, info pages */
+#define EXO_FEATURE_POLICY	(1ULL << 8)	/* EXO_CMD_POLICY_* */
 
 /**
  * struct exo_query - EXO_CMD_QUERY: what this module can do
@@ -205,12 +238,226 @@ struct exo_stats {
 	__aligned_u64 out_nr_netdevs;
 };
 
+/* ------------------------------------------------------- capabilities */
+
+/*
+ * A handle stands for a capability: an object, rights over it, a range of its
+ * units (pages of a frame, blocks of an extent) and perhaps an expiry. The one
+ * that came with the object is a root, with all rights that opening gave.
+ * Others are made from it and narrow it, never widen. Parents are capabilities,
+ * not processes: closing a handle leaves what was derived from it alone,
+ * revoking and expiry end all of it, wherever it is. An object lives while a
+ * handle or an exported fd holds it. Whoever uses what was revoked gets ESTALE,
+ * a touch of its memory is SIGBUS; work a device has begun ends on pages that
+ * nobody else gets before.
+ *
+ * Positions in a command count from the start of the capability's own range.
+ */
+#define EXO_RIGHT_READ		(1U << 0)
+#define EXO_RIGHT_WRITE		(1U << 1)
+#define EXO_RIGHT_SHARE		(1U << 2)	/* derive from it, export it */
+
+#define EXO_CAP_MAX_DEPTH	16		/* steps below the root */
+#define EXO_CAP_MAX_TREE	65536		/* capabilities below one root */
+
+/* exo_cap_info.out_type, exo_cap_import.out_type */
+#define EXO_TYPE_FRAME		1
+#define EXO_TYPE_EXTENT		2
+#define EXO_TYPE_CQ		3
+#define EXO_TYPE_FLOW		4
+
+/**
+ * struct exo_cap_derive - EXO_CMD_CAP_DERIVE: a narrower capability
+ * @size: sizeof(struct exo_cap_derive)
+ * @flags: must be zero
+ * @handle: a frame or extent with EXO_RIGHT_SHARE
+ * @rights: EXO_RIGHT_* of the new one, some of the old one's, not none
+ * @start: first page or block, counted in the old one's range
+ * @nr: pages or blocks, at least 1
+ * @expires_ns: on CLOCK_BOOTTIME, or 0 for no expiry of its own; in any case
+ *              not later than the old one's
+ * @out_handle: the new capability, in the same env
+ * @out_reserved: zero
+ * @out_mmap_offset: offset for mmap(2), frames only, else 0
+ *
+ * Errors: EOPNOTSUPP not a frame or extent; EACCES a right that the old one
+ * does not have; EINVAL no right, outside the range, or expiry in the past;
+ * EOVERFLOW; ESTALE; EMLINK; EDQUOT EXO_CAP_MAX_TREE; ENOMEM.
+ */
+struct exo_cap_derive {
+	__u32 size;
+	__u32 flags;
+	__u32 handle;
+	__u32 rights;
+	__aligned_u64 start;
+	__aligned_u64 nr;
+	__aligned_u64 expires_ns;
+	__u32 out_handle;
+	__u32 out_reserved;
+	__aligned_u64 out_mmap_offset;
+};
+
+/**
+ * struct exo_cap_export - EXO_CMD_CAP_EXPORT: a capability as an fd
+ * @size: sizeof(struct exo_cap_export)
+ * @flags: must be zero
+ * @handle: a frame or extent with EXO_RIGHT_SHARE
+ * @out_fd: a file descriptor, close-on-exec, to be passed by SCM_RIGHTS
+ *
+ * Whoever has the fd can import from it until the capability is revoked: a
+ * revocation of @handle ends the fd too. The fd keeps the object alive.
+ * Errors: EOPNOTSUPP not a frame or extent; EACCES; ESTALE; EMFILE; ENFILE;
+ * ENOMEM.
+ */
+struct exo_cap_export {
+	__u32 size;
+	__u32 flags;
+	__u32 handle;
+	__s32 out_fd;
+};
+
+/**
+ * struct exo_cap_import - EXO_CMD_CAP_IMPORT: a handle from an exported fd
+ * @size: sizeof(struct exo_cap_import)
+ * @flags: must be zero
+ * @fd: from EXO_CMD_CAP_EXPORT, of this or another process
+ * @out_handle: derived from the exported capability, with its rights and range
+ * @out_type: EXO_TYPE_*
+ * @out_rights: EXO_RIGHT_*
+ * @out_nr: pages or blocks
+ * @out_expires_ns: on CLOCK_BOOTTIME, or 0
+ * @out_mmap_offset: offset for mmap(2), frames only, else 0
+ *
+ * Errors: EBADF no fd, or not an exported capability; ESTALE; EMLINK; EDQUOT;
+ * ENOMEM.
+ */
+struct exo_cap_import {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 out_handle;
+	__u32 out_type;
+	__u32 out_rights;
+	__aligned_u64 out_nr;
+	__aligned_u64 out_expires_ns;
+	__aligned_u64 out_mmap_offset;
+};
+
+#define EXO_REVOKE_SELF		(1U << 0)	/* end the capability itself too */
+
+/**
+ * struct exo_cap_revoke - EXO_CMD_CAP_REVOKE: end what was made from it
+ * @size: sizeof(struct exo_cap_revoke)
+ * @flags: EXO_REVOKE_SELF
+ * @handle: any capability of the env
+ * @reserved: must be zero
+ * @out_nr: capabilities ended
+ *
+ * Everything derived, exported and imported from it, in any process. When the
+ * command returns none of it is mapped anywhere and no use can begin; I/O in
+ * flight is not waited for. A handle to what has ended stays until it is closed
+ * and says ESTALE.
+ *
+ * Errors: ESTALE it was revoked itself; EINTR killed while another revocation
+ * in the tree went on, nothing was done.
+ */
+struct exo_cap_revoke {
+	__u32 size;
+	__u32 flags;
+	__u32 handle;
+	__u32 reserved;
+	__aligned_u64 out_nr;
+};
+
+/* exo_cap_info.out_state */
+#define EXO_CAP_LIVE		1
+#define EXO_CAP_REVOKED		2	/* by somebody it was derived from, or itself */
+#define EXO_CAP_EXPIRED		3
+#define EXO_CAP_REPOSSESSED	4	/* the module took it back for want of pages */
+
+/**
+ * struct exo_cap_info - EXO_CMD_CAP_INFO: what a handle stands for
+ * @size: sizeof(struct exo_cap_info)
+ * @flags: must be zero
+ * @handle: any capability of the env, ended ones too
+ * @out_type: EXO_TYPE_*
+ * @out_state: EXO_CAP_*
+ * @out_rights: EXO_RIGHT_*
+ * @out_depth: steps below the root, 0 to EXO_CAP_MAX_DEPTH
+ * @out_nr_children: capabilities derived or imported directly from it
+ * @out_start: first page or block in the whole object
+ * @out_nr: pages or blocks, 0 for a type without
+ * @out_expires_ns: on CLOCK_BOOTTIME, or 0
+ * @out_mmap_offset: offset for mmap(2), types with memory only, else 0
+ */
+struct exo_cap_info {
+	__u32 size;
+	__u32 flags;
+	__u32 handle;
+	__u32 out_type;
+	__u32 out_state;
+	__u32 out_rights;
+	__u32 out_depth;
+	__u32 out_nr_children;
+	__aligned_u64 out_start;
+	__aligned_u64 out_nr;
+	__aligned_u64 out_expires_ns;
+	__aligned_u64 out_mmap_offset;
+};
+
+/* exo_refusal.out_reason */
+enum {
+	EXO_REFUSED_NOT,	/* nothing was refused so far */
+	EXO_REFUSED_HANDLE,	/* no such handle */
+	EXO_REFUSED_TYPE,	/* another type: out_have, out_want are EXO_TYPE_* */
+	EXO_REFUSED_REVOKED,	/* ended @out_level steps above the capability */
+	EXO_REFUSED_EXPIRED,	/* out_have: when, out_want: now, CLOCK_BOOTTIME ns */
+	EXO_REFUSED_REPOSSESSED,
+	EXO_REFUSED_RIGHTS,	/* out_have, out_want are EXO_RIGHT_* */
+	EXO_REFUSED_RANGE,	/* out_want: end asked for, out_have: end there is */
+	EXO_REFUSED_DEPTH,	/* out_have: EXO_CAP_MAX_DEPTH */
+	EXO_REFUSED_TREE,	/* out_have: EXO_CAP_MAX_TREE */
+};
+
+/**
+ * struct exo_refusal - EXO_CMD_REFUSAL: why a capability was refused last
+ * @size: sizeof(struct exo_refusal)
+ * @flags: must be zero
+ * @out_reason: EXO_REFUSED_*
+ * @out_command: number of the command, _IOC_NR() of EXO_CMD_*, 0 for a fault
+ * @out_handle: the handle in question
+ * @out_level: steps from the capability up to the one that ended, 0 itself
+ * @out_want: see EXO_REFUSED_*
+ * @out_have: see EXO_REFUSED_*
+ * @out_nr: refusals of this env so far
+ *
+ * Of this env only; the newest one overwrites.
+ */
+struct exo_refusal {
+	__u32 size;
+	__u32 flags;
+	__u32 out_reason;
+	__u32 out_command;
+	__u32 out_handle;
+	__u32 out_level;
+	__aligned_u64 out_want;
+	__aligned_u64 out_have;
+	__aligned_u64 out_nr;
+};
+
 /* ------------------------------------------------------------- frames */
+
+/* exo_frame_alloc.flags */
+#define EXO_FRAME_NODE		(1U << 0)	/* all pages on NUMA node @node */
+#define EXO_FRAME_COLOUR	(1U << 1)	/* page number & mask == value */
+#define EXO_FRAME_POOL		(1U << 2)	/* chosen pages of another frame */
+
+#define EXO_FRAME_MAX_COLOURS	1024		/* colour masks are below this */
 
 /**
  * struct exo_frame_alloc - EXO_CMD_FRAME_ALLOC: allocate zeroed pages
  * @size: sizeof(struct exo_frame_alloc)
- * @flags: must be zero
+ * @flags: EXO_FRAME_*
  * @nr_pages: 1 to exo_query.out_max_frame_pages
  * @order: pages come in physically contiguous, aligned runs of 2^order pages;
  *         nr_pages must be a multiple of that
@@ -218,12 +465,28 @@ struct exo_stats {
  * @out_reserved: zero
  * @out_mmap_offset: offset for mmap(2) of the env's fd (MAP_SHARED only); any
  *                   page range inside the frame can be mapped
+ * @node: NUMA node, with EXO_FRAME_NODE, else 0
+ * @colour_mask: below EXO_FRAME_MAX_COLOURS, with EXO_FRAME_COLOUR, else 0
+ * @colour_value: of the physical number of each run's first page, a subset of
+ *                @colour_mask
+ * @pool: with EXO_FRAME_POOL a frame with EXO_RIGHT_SHARE, else 0
+ * @array: with EXO_FRAME_POOL user pointer to @nr_pages __u64: which pages of
+ *         the pool, in that order (EXO_CMD_FRAME_INFO tells their colours and
+ *         numbers), each once; else 0
+ * @out_nr_tried: pages looked at for a colour
+ *
+ * Pages for a colour are sought in a bounded number of tries; ENOMEM with
+ * @out_nr_tried then says how many pages were looked at. A frame out of a pool
+ * is derived from the pool's capability: nothing is allocated or charged, and
+ * it ends with that. @order must be 0 then, the pages are not zeroed.
  *
  * Charged to the opener's RLIMIT_MEMLOCK (per user) and to the caller's memcg.
  * A mapping is by page frame number: after the handle is closed a touch is
  * SIGBUS; get_user_pages users (O_DIRECT, fixed buffers) fail with EFAULT.
  *
- * Errors: EDQUOT, ENOMEM.
+ * Errors: EINVAL, also for a node that is not online or a colour that the
+ * order makes impossible; EDQUOT; ENOMEM; with EXO_FRAME_POOL those of
+ * EXO_CMD_CAP_DERIVE.
  */
 struct exo_frame_alloc {
 	__u32 size;
@@ -233,6 +496,325 @@ struct exo_frame_alloc {
 	__u32 out_handle;
 	__u32 out_reserved;
 	__aligned_u64 out_mmap_offset;
+	__u32 node;
+	__u32 colour_mask;
+	__u32 colour_value;
+	__u32 pool;
+	__aligned_u64 array;
+	__aligned_u64 out_nr_tried;
+};
+
+/**
+ * struct exo_frame_info - EXO_CMD_FRAME_INFO: where the pages of a frame are
+ * @size: sizeof(struct exo_frame_info)
+ * @flags: must be zero
+ * @frame: a frame
+ * @first_page: first page asked about
+ * @array: user pointer to @nr entries of struct exo_page_info
+ * @nr: pages asked about, 1 to 65,536
+ * @out_reserved: zero
+ *
+ * Colour, node and contiguity are told to all; the physical number only to an
+ * env whose opener has CAP_SYS_ADMIN or whose user has EXO_ALLOW_NUMBERS.
+ */
+struct exo_frame_info {
+	__u32 size;
+	__u32 flags;
+	__u32 frame;
+	__u32 first_page;
+	__aligned_u64 array;
+	__u32 nr;
+	__u32 out_reserved;
+};
+
+/**
+ * struct exo_page_info - one page of a frame
+ * @number: physical page number, or ~0 if the caller may not see it
+ * @colour: physical page number modulo EXO_FRAME_MAX_COLOURS
+ * @node: NUMA node
+ * @nr_contiguous: pages of the frame from this one on that follow each other in
+ *                 physical memory, this one included
+ * @reserved: zero
+ */
+struct exo_page_info {
+	__aligned_u64 number;
+	__u32 colour;
+	__u32 node;
+	__u32 nr_contiguous;
+	__u32 reserved;
+};
+
+/* ------------------------------------------- events and visible revocation */
+
+/*
+ * The module takes nothing silently. When pages are short, when an administrator
+ * or a lowered quota says so, it asks: an event says how many pages by when.
+ * The library gives back what it likes best (by EXO_CMD_HANDLE_CLOSE). Past the
+ * deadline the module takes whole frames of its own choice, and writes what it
+ * took into the repossession vector. Below EXO_ENV_MIN_PAGES pages of an env
+ * nothing is taken.
+ *
+ * Events are read by read(2) from the env's fd, an array of struct exo_event
+ * (EAGAIN without any if O_NONBLOCK); poll(2) says POLLPRI while there are any,
+ * and EXO_CMD_EVENT_FD makes an eventfd(2) count them. The queue holds
+ * EXO_MAX_EVENTS; requests for pages are merged, so that none is lost, of the
+ * others the newest are dropped and counted: an ended handle says so itself.
+ */
+#define EXO_ENV_MIN_PAGES	64
+#define EXO_MAX_EVENTS		256
+
+enum {
+	EXO_EVENT_RELEASE = 1,	/* give @nr_pages back until @deadline_ns */
+	EXO_EVENT_REPOSSESSED,	/* @nr_pages were taken; see the vector */
+	EXO_EVENT_CAP_ENDED,	/* @handle was revoked or has expired (@source) */
+};
+
+/* exo_event.source */
+enum {
+	EXO_SOURCE_PRESSURE = 1,	/* the host is short of memory */
+	EXO_SOURCE_ADMIN,		/* EXO_CMD_ENV_ASK */
+	EXO_SOURCE_QUOTA,		/* EXO_CMD_POLICY_SET lowered max_pages */
+	EXO_SOURCE_PARENT,		/* a capability above was revoked */
+	EXO_SOURCE_EXPIRY,
+};
+
+/**
+ * struct exo_event - one event
+ * @type: EXO_EVENT_*
+ * @source: EXO_SOURCE_*
+ * @handle: of EXO_EVENT_CAP_ENDED, else 0
+ * @nr_dropped: events dropped before this one
+ * @nr_pages: pages, see @type
+ * @deadline_ns: on CLOCK_BOOTTIME, of EXO_EVENT_RELEASE, else 0
+ * @time_ns: when it happened, on CLOCK_BOOTTIME
+ * @reserved: zero
+ */
+struct exo_event {
+	__u32 type;
+	__u32 source;
+	__u32 handle;
+	__u32 nr_dropped;
+	__aligned_u64 nr_pages;
+	__aligned_u64 deadline_ns;
+	__aligned_u64 time_ns;
+	__aligned_u64 reserved[3];
+};
+
+/**
+ * struct exo_event_fd - EXO_CMD_EVENT_FD: count events in an eventfd
+ * @size: sizeof(struct exo_event_fd)
+ * @flags: must be zero
+ * @fd: an eventfd(2), or -1 for none any more; replaces the one before
+ * @reserved: must be zero
+ *
+ * Errors: EBADF no fd; EINVAL not an eventfd.
+ */
+struct exo_event_fd {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 reserved;
+};
+
+/**
+ * struct exo_env_info - one env
+ * @id: of the env, never used again
+ * @uid: of its opener, in the initial user namespace
+ * @pid: process that opened it, as seen by the caller, 0 if not visible
+ * @nr_handles: handles in its table
+ * @nr_events: events that it has not read
+ * @nr_pages: pages charged to it, rings included
+ * @nr_asked: pages it has been asked for and not given back yet
+ * @nr_taken: pages that were repossessed from it so far
+ * @nr_refusals: see EXO_CMD_REFUSAL
+ * @comm: name of the program that opened it
+ */
+struct exo_env_info {
+	__aligned_u64 id;
+	__u32 uid;
+	__s32 pid;
+	__u32 nr_handles;
+	__u32 nr_events;
+	__aligned_u64 nr_pages;
+	__aligned_u64 nr_asked;
+	__aligned_u64 nr_taken;
+	__aligned_u64 nr_refusals;
+	__u8 comm[16];
+};
+
+/**
+ * struct exo_env_list - EXO_CMD_ENV_LIST
+ * @size: sizeof(struct exo_env_list)
+ * @flags: must be zero
+ * @array: user pointer to @nr entries of struct exo_env_info
+ * @nr: room in the array
+ * @out_nr: envs. Errors: EMSGSIZE
+ *
+ * All with CAP_SYS_ADMIN, else those that the caller's user opened.
+ */
+struct exo_env_list {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 array;
+	__u32 nr;
+	__u32 out_nr;
+};
+
+/**
+ * struct exo_env_ask - EXO_CMD_ENV_ASK: ask an env for pages
+ * @size: sizeof(struct exo_env_ask)
+ * @flags: must be zero
+ * @id: the env
+ * @nr_pages: how many, at least 1
+ * @timeout_ms: until the module takes them itself, up to 3,600,000
+ * @reserved: must be zero
+ *
+ * Needs CAP_SYS_ADMIN. Returns at once; EXO_CMD_ENV_LIST shows how it goes.
+ * Errors: ENOENT no such env.
+ */
+struct exo_env_ask {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 id;
+	__aligned_u64 nr_pages;
+	__u32 timeout_ms;
+	__u32 reserved;
+};
+
+/*
+ * Exposed information: three pages that any env can map read-only, MAP_SHARED,
+ * together or one by one. The module writes them as things change; a reader
+ * takes each member by itself.
+ */
+#define EXO_INFO_GLOBAL_OFFSET	0
+#define EXO_INFO_ENV_OFFSET	4096
+#define EXO_INFO_VECTOR_OFFSET	8192
+#define EXO_INFO_BYTES		12288
+
+/**
+ * struct exo_info_global - page at EXO_INFO_GLOBAL_OFFSET, the same for all
+ * @version: 1; grows when members are added
+ * @reserved: zero
+ * @nr_envs: envs open
+ * @nr_objects: objects alive
+ * @nr_pages: pages charged by all users
+ * @max_pages: ceiling for all users together
+ * @nr_pressure: times that the host was short of memory and asked for pages
+ * @nr_taken: pages repossessed so far
+ */
+struct exo_info_global {
+	__u32 version;
+	__u32 reserved;
+	__aligned_u64 nr_envs;
+	__aligned_u64 nr_objects;
+	__aligned_u64 nr_pages;
+	__aligned_u64 max_pages;
+	__aligned_u64 nr_pressure;
+	__aligned_u64 nr_taken;
+};
+
+/**
+ * struct exo_info_env - page at EXO_INFO_ENV_OFFSET, of the env itself
+ * @version: 1
+ * @nr_events: events to be read
+ * @id: as in struct exo_env_info
+ * @nr_pages: pages charged to this env
+ * @min_pages: EXO_ENV_MIN_PAGES
+ * @max_pages: most pages that the user may have, by RLIMIT_MEMLOCK of the
+ *             opener and by EXO_CMD_POLICY_SET; ~0 for no limit
+ * @nr_user_pages: pages charged to the user, all envs together
+ * @nr_asked: pages asked for and not given back yet
+ * @deadline_ns: until when, on CLOCK_BOOTTIME, 0 if @nr_asked is 0
+ * @nr_taken: pages repossessed so far
+ * @vector_prod: entries written to the repossession vector so far
+ * @reserved: zero
+ */
+struct exo_info_env {
+	__u32 version;
+	__u32 nr_events;
+	__aligned_u64 id;
+	__aligned_u64 nr_pages;
+	__aligned_u64 min_pages;
+	__aligned_u64 max_pages;
+	__aligned_u64 nr_user_pages;
+	__aligned_u64 nr_asked;
+	__aligned_u64 deadline_ns;
+	__aligned_u64 nr_taken;
+	__u32 vector_prod;
+	__u32 reserved;
+};
+
+#define EXO_VECTOR_ENTRIES	256
+
+/**
+ * struct exo_vector_entry - one frame that was taken
+ * @handle: the handle the env had for it
+ * @nr_pages: its pages
+ * @time_ns: when, on CLOCK_BOOTTIME
+ *
+ * Entry i stands at i % EXO_VECTOR_ENTRIES of the page at
+ * EXO_INFO_VECTOR_OFFSET. A library that is EXO_VECTOR_ENTRIES behind asks
+ * EXO_CMD_CAP_INFO for each handle instead.
+ */
+struct exo_vector_entry {
+	__u32 handle;
+	__u32 nr_pages;
+	__aligned_u64 time_ns;
+};
+
+/* --------------------------------------------------------------- policy */
+
+/* exo_policy.allow */
+#define EXO_ALLOW_NUMBERS	(1U << 0)	/* may see physical page numbers */
+
+/**
+ * struct exo_policy - what one user may
+ * @uid: the user, in the initial user namespace
+ * @allow: EXO_ALLOW_*
+ * @max_pages: most pages of all its envs, below RLIMIT_MEMLOCK too; ~0: no limit
+ */
+struct exo_policy {
+	__u32 uid;
+	__u32 allow;
+	__aligned_u64 max_pages;
+};
+
+/**
+ * struct exo_policy_set - EXO_CMD_POLICY_SET: a user's policy
+ * @size: sizeof(struct exo_policy_set)
+ * @flags: EXO_GRANT_REVOKE forgets the user: as if nothing had been set
+ * @policy: replaces what was set for that user; members but uid must be zero
+ *          with EXO_GRANT_REVOKE
+ * @timeout_ms: when the user holds more than max_pages: until the module takes
+ *              what is too much
+ * @reserved: must be zero
+ *
+ * Needs CAP_SYS_ADMIN. Errors: ENOENT nothing to forget.
+ */
+struct exo_policy_set {
+	__u32 size;
+	__u32 flags;
+	struct exo_policy policy;
+	__u32 timeout_ms;
+	__u32 reserved;
+};
+
+/**
+ * struct exo_policy_list - EXO_CMD_POLICY_LIST
+ * @size: sizeof(struct exo_policy_list)
+ * @flags: must be zero
+ * @array: user pointer to @nr entries of struct exo_policy
+ * @nr: room in the array
+ * @out_nr: users with a policy. Errors: EPERM, EMSGSIZE
+ *
+ * Needs CAP_SYS_ADMIN.
+ */
+struct exo_policy_list {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 array;
+	__u32 nr;
+	__u32 out_nr;
 };
 
 /* ------------------------------------------------- disks and extents */
@@ -341,9 +923,6 @@ struct exo_disk_grant {
 	__u32 uid;
 	__aligned_u64 max_blocks;
 };
-
-#define EXO_RIGHT_READ		(1U << 0)
-#define EXO_RIGHT_WRITE		(1U << 1)
 
 /**
  * struct exo_extent_create - EXO_CMD_EXTENT_CREATE: take blocks of a disk
