@@ -134,4 +134,5 @@ module_exit(exo_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The exo authors");
+MODULE_VERSION("0.1.0");
 MODULE_DESCRIPTION("Exokernel: raw block extents, frames and packet flows for libraries");
