@@ -235,4 +235,4 @@ clean: ## remove what was built
 	rm -rf build build-asan
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tools/packaging/build.mk | expand -t 14
