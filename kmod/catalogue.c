@@ -13,6 +13,7 @@
 
 #include "block.h"
 #include "catalogue.h"
+#include "check.h"
 #include "disk.h"
 #include "object.h"
 
@@ -65,7 +66,7 @@ static int load_slot(struct exo_catalogue *cat, u32 slot)
 		cat->slots[slot] = *cat->bounce;
 		cat->copy[slot] = copy;
 	}
-	if (nr_valid)
+	if (EXO_CHECK(slot_copies, nr_valid))
 		return 0;
 	for (copy = 0; copy < 2; copy++)
 		report(cat, copy_block(cat, slot, copy), slot, -1,
@@ -90,7 +91,9 @@ static void record_fill(struct exo_record *record,
 static int check_neighbours(struct exo_catalogue *cat,
 			    struct exo_record *record, struct exo_flaw *flaw)
 {
-	if (__exo_catalogue_find(cat, record->uid, record->name)) {
+	if (!EXO_CHECK(entry_name_unique,
+		       !__exo_catalogue_find(cat, record->uid,
+					     record->name))) {
 		*flaw = (struct exo_flaw) {
 			.field = "name", .found = record->name[0],
 			.want = "one extent of that name for an owner",
@@ -241,11 +244,11 @@ int exo_catalogue_write(struct exo_catalogue *cat, struct exo_record *record,
 	int rc = -EIO;
 
 	mutex_lock(&cat->write_lock);
-	if (cat->frozen)
+	if (!EXO_CHECK(catalogue_frozen, !cat->frozen))
 		goto out;
 	*next = cat->slots[slot];
 	generation = le64_to_cpu(next->generation) + 1;
-	if (!generation) {
+	if (!EXO_CHECK(slot_generation, generation)) {
 		cat->frozen = true;
 		goto out;
 	}
@@ -391,14 +394,15 @@ int __exo_catalogue_insert(struct exo_catalogue *cat,
 		other = rb_entry(parent, struct exo_record, node);
 		if (record->start + record->nr_blocks <= other->start)
 			link = &parent->rb_left;
-		else if (other->start + other->nr_blocks <= record->start)
+		else if (EXO_CHECK(extent_overlap, other->start +
+				   other->nr_blocks <= record->start))
 			link = &parent->rb_right;
 		else
 			return -EEXIST;
 	}
 	if (record->place == EXO_PLACE_NONE)
 		record->place = find_first_zero_bit(cat->used, nr_places);
-	if (record->place >= nr_places) {
+	if (!EXO_CHECK(extent_place, record->place < nr_places)) {
 		record->place = EXO_PLACE_NONE;
 		return -ENOSPC;
 	}

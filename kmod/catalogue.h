@@ -20,6 +20,7 @@
 #include <linux/rbtree.h>
 #include <linux/uidgid.h>
 
+#include "check.h"
 #include "label.h"
 
 struct exo_disk;
@@ -131,7 +132,8 @@ void exo_record_put(struct exo_record *record);
  */
 static inline bool exo_record_begin_io(struct exo_record *record)
 {
-	return atomic_inc_unless_negative(&record->nr_io);
+	return EXO_CHECK(record_may_begin_io,
+			 atomic_inc_unless_negative(&record->nr_io));
 }
 
 /**
@@ -142,7 +144,8 @@ static inline bool exo_record_begin_io(struct exo_record *record)
  */
 static inline bool exo_record_block_io(struct exo_record *record)
 {
-	return !atomic_cmpxchg(&record->nr_io, 0, INT_MIN);
+	return EXO_CHECK(record_in_flight,
+			 !atomic_cmpxchg(&record->nr_io, 0, INT_MIN));
 }
 
 static inline void exo_record_allow_io(struct exo_record *record)

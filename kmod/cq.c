@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "check.h"
 #include "command.h"
 #include "cq.h"
 
@@ -29,7 +30,7 @@ static void __refresh_cons(struct exo_cq *cq)
 
 	lockdep_assert_held(&cq->lock);
 	cons = smp_load_acquire(&cq->ring->cons);	/* (B) */
-	if (cons - cq->cons <= cq->prod - cq->cons)
+	if (EXO_CHECK(cq_cons, cons - cq->cons <= cq->prod - cq->cons))
 		cq->cons = cons;
 }
 
@@ -43,10 +44,13 @@ static void __refresh_cons(struct exo_cq *cq)
 u32 exo_cq_reserve(struct exo_cq *cq, u32 nr)
 {
 	unsigned long flags;
+	u32 room;
 
 	spin_lock_irqsave(&cq->lock, flags);
 	__refresh_cons(cq);
-	nr = min(nr, cq->nr_entries - (cq->reserved - cq->cons));
+	room = cq->nr_entries - (cq->reserved - cq->cons);
+	if (!EXO_CHECK(cq_room, nr <= room))
+		nr = room;
 	cq->reserved += nr;
 	spin_unlock_irqrestore(&cq->lock, flags);
 	return nr;
@@ -177,8 +181,8 @@ int exo_cq_create(struct exo_command *cmd)
 	struct exo_cq *cq;
 	int rc;
 
-	if (!is_power_of_2(arg->nr_entries) ||
-	    arg->nr_entries > EXO_MAX_CQ_ENTRIES)
+	if (!EXO_CHECK(cq_entries_power, is_power_of_2(arg->nr_entries)) ||
+	    !EXO_CHECK(cq_entries_max, arg->nr_entries <= EXO_MAX_CQ_ENTRIES))
 		return -EINVAL;
 	cq = cq_new(cmd->env, arg->nr_entries);
 	if (IS_ERR(cq))

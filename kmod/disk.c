@@ -17,6 +17,7 @@
 #include <linux/exo.h>
 
 #include "block.h"
+#include "check.h"
 #include "command.h"
 #include "disk.h"
 #include "object.h"
@@ -125,8 +126,9 @@ static int device_of_fd(int fd, dev_t *dev)
 	if (!file)
 		return rc;
 	inode = file_inode(file);
-	if (S_ISBLK(inode->i_mode) && (file->f_mode & FMODE_READ) &&
-	    (file->f_mode & FMODE_WRITE)) {
+	if (EXO_CHECK(disk_fd_type, S_ISBLK(inode->i_mode)) &&
+	    EXO_CHECK(disk_fd_read, file->f_mode & FMODE_READ) &&
+	    EXO_CHECK(disk_fd_write, file->f_mode & FMODE_WRITE)) {
 		*dev = inode->i_rdev;
 		rc = 0;
 	}
@@ -142,15 +144,16 @@ static u64 device_blocks(struct block_device *bdev)
 /* What a device must be, apart from what stands on it. */
 static int check_device(struct block_device *bdev)
 {
-	if (bdev_read_only(bdev))
+	if (!EXO_CHECK(disk_writable, !bdev_read_only(bdev)))
 		return -EROFS;
-	if (bdev_logical_block_size(bdev) > EXO_BLOCK_BYTES) {
+	if (!EXO_CHECK(disk_block_size,
+		       bdev_logical_block_size(bdev) <= EXO_BLOCK_BYTES)) {
 		pr_err_ratelimited("exo: %pg: logical blocks of %u bytes, want at most %u\n",
 				   bdev, bdev_logical_block_size(bdev),
 				   EXO_BLOCK_BYTES);
 		return -EINVAL;
 	}
-	if (bdev_is_zoned(bdev)) {
+	if (!EXO_CHECK(disk_zoned, !bdev_is_zoned(bdev))) {
 		pr_err_ratelimited("exo: %pg: a zoned device cannot be a disk\n",
 				   bdev);
 		return -EINVAL;
@@ -168,7 +171,7 @@ static int read_label(struct block_device *bdev, u64 block,
 		.field = "size of the device", .found = device_blocks(bdev),
 		.want = "2 blocks at least",
 	};
-	if (block >= device_blocks(bdev))
+	if (!EXO_CHECK(label_place, block < device_blocks(bdev)))
 		return -EUCLEAN;
 	rc = exo_block_read(bdev, block, label);
 	if (!rc)
@@ -321,7 +324,7 @@ int exo_disk_attach(struct exo_command *cmd)
 	dev_t dev;
 	int rc;
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!EXO_CHECK(disk_attach_capable, capable(CAP_SYS_ADMIN)))
 		return -EPERM;
 	rc = device_of_fd(arg->fd, &dev);
 	if (rc)
@@ -356,7 +359,8 @@ static int begin_leaving(struct exo_disk *disk)
 	int rc = -EBUSY;
 
 	mutex_lock(&disk->lock);
-	if (!disk->nr_open && !disk->leaving) {
+	if (EXO_CHECK(disk_open, !disk->nr_open) &&
+	    EXO_CHECK(disk_leaving, !disk->leaving)) {
 		disk->leaving = true;
 		rc = 0;
 	}
@@ -431,9 +435,9 @@ int exo_disk_detach(struct exo_command *cmd)
 	struct exo_disk *disk;
 	int rc;
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!EXO_CHECK(disk_detach_capable, capable(CAP_SYS_ADMIN)))
 		return -EPERM;
-	if (arg->reserved)
+	if (!EXO_CHECK(disk_detach_reserved, !arg->reserved))
 		return -EINVAL;
 	disk = exo_disk_get(arg->disk);
 	if (IS_ERR(disk))

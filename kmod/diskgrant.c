@@ -5,6 +5,7 @@
 
 #include <linux/exo.h>
 
+#include "check.h"
 #include "command.h"
 #include "disk.h"
 
@@ -57,10 +58,12 @@ int __exo_disk_check_grant(struct exo_disk *disk, kuid_t uid, u64 nr_blocks)
 
 	lockdep_assert_held(&disk->lock);
 	grant = find_grant(disk, uid);
-	if (!grant)
+	if (!EXO_CHECK(disk_grant, grant))
 		return -EPERM;
 	used = __exo_catalogue_usage(&disk->catalogue, uid);
-	if (used > grant->max_blocks || nr_blocks > grant->max_blocks - used)
+	if (!EXO_CHECK(disk_grant_used, used <= grant->max_blocks) ||
+	    !EXO_CHECK(disk_grant_blocks,
+		       nr_blocks <= grant->max_blocks - used))
 		return -EDQUOT;
 	return 0;
 }
@@ -122,9 +125,9 @@ int exo_disk_grant(struct exo_command *cmd)
 	struct exo_disk *disk;
 	int rc;
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!EXO_CHECK(disk_grant_capable, capable(CAP_SYS_ADMIN)))
 		return -EPERM;
-	if (!uid_valid(uid))
+	if (!EXO_CHECK(disk_grant_uid, uid_valid(uid)))
 		return -EINVAL;
 	disk = exo_disk_get(arg->disk);
 	if (IS_ERR(disk))

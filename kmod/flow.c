@@ -21,6 +21,7 @@
 #include <linux/vmalloc.h>
 #include <linux/wait_bit.h>
 
+#include "check.h"
 #include "command.h"
 #include "flow.h"
 #include "tx.h"
@@ -100,11 +101,12 @@ static int link_flow(struct exo_flow *flow)
 	int rc = 0;
 
 	mutex_lock(&exo_net_lock);
-	if (!rcu_access_pointer(nd->dev)) {
+	if (!EXO_CHECK(flow_device, rcu_access_pointer(nd->dev))) {
 		rc = -ESTALE;
-	} else if (!__may_bind(flow)) {
+	} else if (!EXO_CHECK(flow_grant, __may_bind(flow))) {
 		rc = -EPERM;
-	} else if (find_overlap(nd, flow->addr, flow->port)) {
+	} else if (!EXO_CHECK(flow_overlap,
+			      !find_overlap(nd, flow->addr, flow->port))) {
 		rc = -EEXIST;
 	} else {
 		hlist_add_head_rcu(&flow->hash,
@@ -278,10 +280,12 @@ static struct exo_flow *flow_new(struct exo_env *env, struct exo_netdev *nd,
 
 static int check_bind(const struct exo_flow_bind *arg)
 {
-	if (!is_power_of_2(arg->rx_bytes) || arg->rx_bytes < EXO_MIN_RX_BYTES ||
-	    arg->rx_bytes > EXO_MAX_RX_BYTES)
+	if (!EXO_CHECK(flow_rx_power, is_power_of_2(arg->rx_bytes)) ||
+	    !EXO_CHECK(flow_rx_min, arg->rx_bytes >= EXO_MIN_RX_BYTES) ||
+	    !EXO_CHECK(flow_rx_max, arg->rx_bytes <= EXO_MAX_RX_BYTES))
 		return -EINVAL;
-	if (!is_power_of_2(arg->nr_tx) || arg->nr_tx > EXO_MAX_TX_ENTRIES)
+	if (!EXO_CHECK(flow_tx_power, is_power_of_2(arg->nr_tx)) ||
+	    !EXO_CHECK(flow_tx_max, arg->nr_tx <= EXO_MAX_TX_ENTRIES))
 		return -EINVAL;
 	return 0;
 }
@@ -297,7 +301,7 @@ static int bind_flow(struct exo_command *cmd, struct exo_flow *flow)
 	if (rc)
 		return rc;
 	/* Claiming makes all CPUs take notice: not for everybody */
-	if (!may_bind(flow))
+	if (!EXO_CHECK(flow_grant_early, may_bind(flow)))
 		return -EPERM;
 	rc = exo_reserve_claim(&flow->reserve);
 	if (rc)

@@ -7,6 +7,7 @@
 #include <linux/wait.h>
 #include <net/busy_poll.h>
 
+#include "check.h"
 #include "command.h"
 #include "flow.h"
 #include "tx.h"
@@ -49,7 +50,7 @@ static int kick(struct exo_flow *flow, struct exo_flow_kick *arg)
 	int rc = 0;
 
 	arg->out_nr_sent = 0;
-	if (!exo_flow_alive(flow))
+	if (!EXO_CHECK(kick_alive, exo_flow_alive(flow)))
 		return -ESTALE;
 	arg->out_nr_sent = exo_tx_flush(flow);
 	if ((arg->flags & EXO_FLOW_KICK_BUSY_POLL) &&
@@ -73,7 +74,8 @@ int exo_flow_kick(struct exo_command *cmd)
 	struct exo_object *obj;
 	int rc;
 
-	if (cmd->uring && (arg->flags & EXO_FLOW_KICK_WAIT))
+	if (!EXO_CHECK(kick_wait,
+		       !cmd->uring || !(arg->flags & EXO_FLOW_KICK_WAIT)))
 		return -EOPNOTSUPP;
 	obj = exo_env_get(cmd->env, arg->flow, EXO_OBJECT_FLOW);
 	if (IS_ERR(obj))

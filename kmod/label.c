@@ -18,6 +18,7 @@
 
 #include <asm/byteorder.h>
 
+#include "check.h"
 #include "compat/crc32c.h"
 #include "label.h"
 
@@ -47,10 +48,10 @@ static int name_length(const u8 *name)
 
 	while (nr < EXO_NAME_BYTES && name_char(name[nr]))
 		nr++;
-	if (nr == EXO_NAME_BYTES)
+	if (!EXO_CHECK(name_terminated, nr < EXO_NAME_BYTES))
 		return -1;
 	for (i = nr; i < EXO_NAME_BYTES; i++)
-		if (name[i])
+		if (!EXO_CHECK(name_padding, !name[i]))
 			return -1;
 	return nr;
 }
@@ -63,7 +64,7 @@ static int name_length(const u8 *name)
  */
 bool exo_name_valid(const u8 *name)
 {
-	return name_length(name) > 0;
+	return EXO_CHECK(name_valid, name_length(name) > 0);
 }
 
 /**
@@ -97,13 +98,15 @@ int exo_label_verify(const struct exo_label *label, struct exo_flaw *flaw)
 {
 	u64 magic;
 
-	if (memcmp(label->magic, EXO_LABEL_MAGIC, sizeof(label->magic))) {
+	if (!EXO_CHECK(label_magic, !memcmp(label->magic, EXO_LABEL_MAGIC,
+					    sizeof(label->magic)))) {
 		memcpy(&magic, label->magic, sizeof(magic));
 		return flawed(flaw, "magic", be64_to_cpu((__force __be64)magic),
 			      "0x45584f4c4142454c");
 	}
-	if (le32_to_cpu(label->crc32c) !=
-	    exo_block_sum(label, offsetof(struct exo_label, crc32c)))
+	if (!EXO_CHECK(label_crc, le32_to_cpu(label->crc32c) ==
+		       exo_block_sum(label,
+				     offsetof(struct exo_label, crc32c))))
 		return flawed(flaw, "crc32c", le32_to_cpu(label->crc32c),
 			      "the sum of the block");
 	return 0;
@@ -114,8 +117,11 @@ static bool range_inside(u64 start, u64 nr, u64 floor, u64 limit)
 {
 	u64 end;
 
-	return nr && start >= floor && !check_add_overflow(start, nr, &end) &&
-	       end <= limit;
+	return EXO_CHECK(range_empty, nr) &&
+	       EXO_CHECK(range_floor, start >= floor) &&
+	       EXO_CHECK(range_overflow,
+			 !check_add_overflow(start, nr, &end)) &&
+	       EXO_CHECK(range_limit, end <= limit);
 }
 
 static bool ranges_overlap(u64 a, u64 nr_a, u64 b, u64 nr_b)
@@ -132,10 +138,13 @@ static int label_decode_types(const struct exo_label *label,
 
 	if (!start && !nr)
 		return 0;
-	if (!range_inside(start, nr, 2, g->nr_blocks))
+	if (!EXO_CHECK(types_range,
+		       range_inside(start, nr, 2, g->nr_blocks)))
 		return flawed(flaw, "types_start", start,
 			      "0, or a range after block 1 in the disk");
-	if (ranges_overlap(start, nr, g->catalogue_start, 2ULL * g->nr_slots))
+	if (!EXO_CHECK(types_overlap,
+		       !ranges_overlap(start, nr, g->catalogue_start,
+				       2ULL * g->nr_slots)))
 		return flawed(flaw, "types_start", start,
 			      "a range outside the catalogue");
 	return 0;
@@ -144,20 +153,26 @@ static int label_decode_types(const struct exo_label *label,
 static int label_decode_ranges(const struct exo_label *label,
 			       struct exo_geometry *g, struct exo_flaw *flaw)
 {
-	if (!g->nr_slots || g->nr_slots > EXO_MAX_SLOTS)
+	if (!EXO_CHECK(slots_none, g->nr_slots) ||
+	    !EXO_CHECK(slots_max, g->nr_slots <= EXO_MAX_SLOTS))
 		return flawed(flaw, "nr_slots", g->nr_slots, "1 to 4096");
-	if (!range_inside(g->catalogue_start, 2ULL * g->nr_slots, 2,
-			  g->nr_blocks))
+	if (!EXO_CHECK(catalogue_range,
+		       range_inside(g->catalogue_start, 2ULL * g->nr_slots, 2,
+				    g->nr_blocks)))
 		return flawed(flaw, "catalogue_start", g->catalogue_start,
 			      "a range after block 1 in the disk");
-	if (g->data_end > g->nr_blocks)
+	if (!EXO_CHECK(data_end, g->data_end <= g->nr_blocks))
 		return flawed(flaw, "data_end", g->data_end,
 			      "at most nr_blocks");
-	if (g->data_start < 2 || g->data_start >= g->data_end)
+	if (!EXO_CHECK(data_floor, g->data_start >= 2) ||
+	    !EXO_CHECK(data_empty, g->data_start < g->data_end))
 		return flawed(flaw, "data_start", g->data_start,
 			      "a block after block 1, before data_end");
-	if (ranges_overlap(g->data_start, g->data_end - g->data_start,
-			   g->catalogue_start, 2ULL * g->nr_slots))
+	if (!EXO_CHECK(data_overlap,
+		       !ranges_overlap(g->data_start,
+				       g->data_end - g->data_start,
+				       g->catalogue_start,
+				       2ULL * g->nr_slots)))
 		return flawed(flaw, "data_start", g->data_start,
 			      "a range outside the catalogue");
 	return label_decode_types(label, g, flaw);
@@ -180,22 +195,25 @@ int exo_label_decode(const struct exo_label *label, u64 device_blocks,
 	u64 ro_compat = le64_to_cpu(label->ro_compat);
 	struct exo_geometry *g = geometry;
 
-	if (incompat & ~EXO_LABEL_INCOMPAT_KNOWN) {
+	if (!EXO_CHECK(label_incompat,
+		       !(incompat & ~EXO_LABEL_INCOMPAT_KNOWN))) {
 		flawed(flaw, "incompat", incompat, "no unknown bit");
 		return -EPROTONOSUPPORT;
 	}
-	if (ro_compat & ~EXO_LABEL_RO_COMPAT_KNOWN) {
+	if (!EXO_CHECK(label_ro_compat,
+		       !(ro_compat & ~EXO_LABEL_RO_COMPAT_KNOWN))) {
 		flawed(flaw, "ro_compat", ro_compat, "no unknown bit");
 		return -EPROTONOSUPPORT;
 	}
-	if (le32_to_cpu(label->block_bytes) != EXO_BLOCK_BYTES)
+	if (!EXO_CHECK(label_block_bytes,
+		       le32_to_cpu(label->block_bytes) == EXO_BLOCK_BYTES))
 		return flawed(flaw, "block_bytes",
 			      le32_to_cpu(label->block_bytes), "4096");
-	if (name_length(label->name) < 0)
+	if (!EXO_CHECK(label_name, name_length(label->name) >= 0))
 		return flawed(flaw, "name", label->name[0],
 			      "[A-Za-z0-9._-], padded with NUL");
 	g->nr_blocks = le64_to_cpu(label->nr_blocks);
-	if (g->nr_blocks > device_blocks)
+	if (!EXO_CHECK(label_nr_blocks, g->nr_blocks <= device_blocks))
 		return flawed(flaw, "nr_blocks", g->nr_blocks,
 			      "at most the blocks of the device");
 	g->catalogue_start = le64_to_cpu(label->catalogue_start);
@@ -219,17 +237,18 @@ int exo_label_decode(const struct exo_label *label, u64 device_blocks,
 int exo_slot_verify(const struct exo_slot *slot, u32 index, const u8 *uuid,
 		    struct exo_flaw *flaw)
 {
-	if (le32_to_cpu(slot->magic) != EXO_SLOT_MAGIC)
+	if (!EXO_CHECK(slot_magic, le32_to_cpu(slot->magic) == EXO_SLOT_MAGIC))
 		return flawed(flaw, "magic", le32_to_cpu(slot->magic),
 			      "0x544c5358");
-	if (le32_to_cpu(slot->crc32c) !=
-	    exo_block_sum(slot, offsetof(struct exo_slot, crc32c)))
+	if (!EXO_CHECK(slot_crc, le32_to_cpu(slot->crc32c) ==
+		       exo_block_sum(slot, offsetof(struct exo_slot, crc32c))))
 		return flawed(flaw, "crc32c", le32_to_cpu(slot->crc32c),
 			      "the sum of the block");
-	if (le32_to_cpu(slot->index) != index)
+	if (!EXO_CHECK(slot_index, le32_to_cpu(slot->index) == index))
 		return flawed(flaw, "index", le32_to_cpu(slot->index),
 			      "the number of the slot");
-	if (memcmp(slot->uuid, uuid, sizeof(slot->uuid)))
+	if (!EXO_CHECK(slot_uuid,
+		       !memcmp(slot->uuid, uuid, sizeof(slot->uuid))))
 		return flawed(flaw, "uuid", slot->uuid[0], "the label's");
 	return 0;
 }
@@ -251,17 +270,18 @@ void exo_slot_seal(struct exo_slot *slot, u64 generation)
 static int entry_check(const struct exo_entry_info *info,
 		       const struct exo_geometry *g, struct exo_flaw *flaw)
 {
-	if (info->uid == (u32)-1)
+	if (!EXO_CHECK(entry_uid, info->uid != (u32)-1))
 		return flawed(flaw, "uid", info->uid, "a user");
-	if (info->gid == (u32)-1)
+	if (!EXO_CHECK(entry_gid, info->gid != (u32)-1))
 		return flawed(flaw, "gid", info->gid, "a group");
-	if (info->mode & ~EXO_MODE_BITS)
+	if (!EXO_CHECK(entry_mode, !(info->mode & ~EXO_MODE_BITS)))
 		return flawed(flaw, "mode", info->mode, "r and w bits only");
-	if (!range_inside(info->start, info->nr_blocks, g->data_start,
-			  g->data_end))
+	if (!EXO_CHECK(entry_range,
+		       range_inside(info->start, info->nr_blocks,
+				    g->data_start, g->data_end)))
 		return flawed(flaw, "start", info->start,
 			      "a range in the space for extents");
-	if (!exo_name_valid(info->name))
+	if (!EXO_CHECK(entry_name, exo_name_valid(info->name)))
 		return flawed(flaw, "name", info->name[0],
 			      "[A-Za-z0-9._-], padded with NUL");
 	return 0;
@@ -284,14 +304,14 @@ int exo_entry_decode(const struct exo_entry *entry,
 	info->state = le32_to_cpu(entry->state);
 	if (info->state == EXO_ENTRY_FREE)
 		return 0;
-	if (info->state != EXO_ENTRY_CLEAN &&
-	    info->state != EXO_ENTRY_TO_BE_ZEROED)
+	if (!EXO_CHECK(entry_state, info->state == EXO_ENTRY_CLEAN ||
+		       info->state == EXO_ENTRY_TO_BE_ZEROED))
 		return flawed(flaw, "state", info->state, "0, 1 or 2");
-	if (entry->flags)
+	if (!EXO_CHECK(entry_flags, !entry->flags))
 		return flawed(flaw, "flags", le32_to_cpu(entry->flags), "0");
-	if (entry->type)
+	if (!EXO_CHECK(entry_type, !entry->type))
 		return flawed(flaw, "type", le32_to_cpu(entry->type), "0");
-	if (entry->root_block)
+	if (!EXO_CHECK(entry_root, !entry->root_block))
 		return flawed(flaw, "root_block",
 			      le64_to_cpu(entry->root_block), "0");
 	info->uid = le32_to_cpu(entry->uid);

@@ -16,6 +16,7 @@
 
 #include <linux/exo.h>
 
+#include "check.h"
 #include "command.h"
 #include "flow.h"
 #include "netdev.h"
@@ -55,9 +56,10 @@ bool exo_local_lookup(struct exo_local *cache, const struct net_device *dev,
 {
 	int generation = atomic_read_acquire(&exo_addr_generation);
 
-	if (ipv4_is_loopback(addr) || ipv4_is_zeronet(addr))
+	if (!EXO_CHECK(local_loopback, !ipv4_is_loopback(addr)))
 		return false;
-	if (inet_addr_type_dev_table(dev_net(dev), dev, addr) != RTN_LOCAL)
+	if (!EXO_CHECK(local_type, inet_addr_type_dev_table(dev_net(dev), dev,
+							    addr) == RTN_LOCAL))
 		return false;
 	cache->addr = addr;
 	cache->generation = generation;
@@ -78,7 +80,8 @@ struct exo_netdev *__exo_netdev_find(const struct net *net, int ifindex)
 
 	lockdep_assert_held(&exo_net_lock);
 	list_for_each_entry(nd, &netdevs, list)
-		if (nd->ifindex == ifindex && net_eq(nd->net, net))
+		if (nd->ifindex == ifindex &&
+		    EXO_CHECK(netdev_net, net_eq(nd->net, net)))
 			return nd;
 	return NULL;
 }
@@ -129,8 +132,8 @@ static int attach(struct net_device *dev)
 	int rc;
 
 	ASSERT_RTNL();
-	if (dev->type != ARPHRD_ETHER || dev->addr_len != ETH_ALEN ||
-	    (dev->flags & IFF_LOOPBACK))
+	if (!EXO_CHECK(netdev_type, dev->type == ARPHRD_ETHER) ||
+	    !EXO_CHECK(netdev_addr_len, dev->addr_len == ETH_ALEN))
 		return -EINVAL;
 	nd = netdev_new(dev);
 	if (!nd)
@@ -155,7 +158,7 @@ static int detach(struct exo_netdev *nd, bool forced)
 	struct net_device *dev = rtnl_dereference(nd->dev);
 
 	mutex_lock(&exo_net_lock);
-	if (nd->nr_flows && !forced) {
+	if (!forced && !EXO_CHECK(netdev_flows, !nd->nr_flows)) {
 		mutex_unlock(&exo_net_lock);
 		return -EBUSY;
 	}
@@ -185,9 +188,9 @@ int exo_net_attach(struct exo_command *cmd)
 	struct net_device *dev;
 	int rc = -ENODEV;
 
-	if (arg->lane != EXO_LANE_DIRECT)
+	if (!EXO_CHECK(net_attach_lane, arg->lane == EXO_LANE_DIRECT))
 		return -EINVAL;
-	if (!capable(CAP_NET_ADMIN))
+	if (!EXO_CHECK(net_attach_capable, capable(CAP_NET_ADMIN)))
 		return -EPERM;
 	rtnl_lock();
 	dev = __dev_get_by_index(cmd->env->net, arg->ifindex);
@@ -210,9 +213,9 @@ int exo_net_detach(struct exo_command *cmd)
 	struct exo_netdev *nd;
 	int rc;
 
-	if (arg->reserved)
+	if (!EXO_CHECK(net_detach_reserved, !arg->reserved))
 		return -EINVAL;
-	if (!capable(CAP_NET_ADMIN))
+	if (!EXO_CHECK(net_detach_capable, capable(CAP_NET_ADMIN)))
 		return -EPERM;
 	rtnl_lock();
 	mutex_lock(&exo_net_lock);
@@ -258,7 +261,7 @@ static struct exo_net_info *list(const struct net *net, u32 *nr)
 	array = kvcalloc(nr_netdevs + 1, sizeof(*array), GFP_KERNEL);
 	if (array)
 		list_for_each_entry(nd, &netdevs, list)
-			if (net_eq(nd->net, net))
+			if (EXO_CHECK(net_list_net, net_eq(nd->net, net)))
 				fill_info(&array[(*nr)++], nd);
 	mutex_unlock(&exo_net_lock);
 	return array;
@@ -293,7 +296,8 @@ static int on_netdev_event(struct notifier_block *nb, unsigned long event,
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
 	if (event == NETDEV_UNREGISTER &&
-	    rtnl_dereference(dev->rx_handler) == exo_rx)
+	    EXO_CHECK(netdev_handler,
+		      rtnl_dereference(dev->rx_handler) == exo_rx))
 		detach(rtnl_dereference(dev->rx_handler_data), true);
 	return NOTIFY_DONE;
 }

@@ -11,6 +11,7 @@
 #include <linux/netdevice.h>
 #include <linux/uidgid.h>
 
+#include "check.h"
 #include "env.h"
 
 /* Flows of a device hang in buckets by port: flat cost, few in a bucket. */
@@ -104,9 +105,10 @@ bool exo_local_lookup(struct exo_local *cache, const struct net_device *dev,
 static inline bool exo_local(struct exo_local *cache,
 			     const struct net_device *dev, __be32 addr)
 {
-	if (likely(cache->addr == addr &&
-		   cache->generation == atomic_read(&exo_addr_generation) &&
-		   time_before(jiffies, cache->until)))
+	if (likely(EXO_CHECK(local_addr, cache->addr == addr) &&
+		   EXO_CHECK(local_generation, cache->generation ==
+			     atomic_read(&exo_addr_generation)) &&
+		   EXO_CHECK(local_until, time_before(jiffies, cache->until))))
 		return true;
 	return exo_local_lookup(cache, dev, addr);
 }

@@ -10,6 +10,7 @@
 
 #include <linux/exo.h>
 
+#include "check.h"
 #include "command.h"
 #include "netdev.h"
 
@@ -34,8 +35,9 @@ bool __exo_netgrant_covers(const struct exo_netdev *nd, kuid_t uid, u16 port)
 
 	lockdep_assert_held(&exo_net_lock);
 	list_for_each_entry(g, &nd->grants, list)
-		if (uid_eq(g->uid, uid) && g->first_port <= port &&
-		    port <= g->last_port)
+		if (EXO_CHECK(net_grant_uid, uid_eq(g->uid, uid)) &&
+		    EXO_CHECK(net_grant_first, g->first_port <= port) &&
+		    EXO_CHECK(net_grant_last, port <= g->last_port))
 			return true;
 	return false;
 }
@@ -111,10 +113,12 @@ int exo_net_grant(struct exo_command *cmd)
 	struct exo_netdev *nd;
 	int rc = -ENOENT;
 
-	if (arg->reserved || !uid_valid(like.uid) || !like.first_port ||
-	    like.first_port > like.last_port)
+	if (!EXO_CHECK(net_grant_reserved, !arg->reserved) ||
+	    !EXO_CHECK(net_grant_user, uid_valid(like.uid)) ||
+	    !EXO_CHECK(net_grant_port, like.first_port) ||
+	    !EXO_CHECK(net_grant_range, like.first_port <= like.last_port))
 		return -EINVAL;
-	if (!capable(CAP_NET_ADMIN))
+	if (!EXO_CHECK(net_grant_capable, capable(CAP_NET_ADMIN)))
 		return -EPERM;
 	mutex_lock(&exo_net_lock);
 	nd = __exo_netdev_find(cmd->env->net, arg->ifindex);

@@ -30,6 +30,7 @@
 #include <linux/netdevice.h>
 #include <net/tcp.h>
 
+#include "check.h"
 #include "compat/net.h"
 #include "reserve.h"
 
@@ -62,13 +63,10 @@ static int check_socket(const struct socket *sock, const struct net *net)
 {
 	const struct sock *sk = sock->sk;
 
-	if (sock->type != SOCK_STREAM || sk->sk_family != AF_INET ||
-	    sk->sk_protocol != IPPROTO_TCP)
+	/* TCP over IPv4 that MPTCP, SMC, TLS or a sockmap has not taken over */
+	if (!EXO_CHECK(sock_prot, sk->sk_prot == &tcp_prot))
 		return -EINVAL;
-	/* Not a TCP socket that MPTCP, SMC, TLS or a sockmap has taken over */
-	if (sk->sk_prot != &tcp_prot)
-		return -EINVAL;
-	return net_eq(sock_net(sk), net) ? 0 : -EXDEV;
+	return EXO_CHECK(sock_net, net_eq(sock_net(sk), net)) ? 0 : -EXDEV;
 }
 
 /**
@@ -107,14 +105,19 @@ static int check_listening(const struct exo_reserve *r)
 {
 	struct sock *sk = r->sk;
 
-	if (inet_csk(sk)->icsk_ulp_ops == &reserve_ulp)
+	if (!EXO_CHECK(sock_reserved,
+		       inet_csk(sk)->icsk_ulp_ops != &reserve_ulp))
 		return -EEXIST;
-	if (inet_csk_has_ulp(sk) || inet_csk(sk)->icsk_af_ops != tcp_af_ops)
+	if (!EXO_CHECK(sock_ulp, !inet_csk_has_ulp(sk)) ||
+	    !EXO_CHECK(sock_ops, inet_csk(sk)->icsk_af_ops == tcp_af_ops))
 		return -EINVAL;
-	if (sk->sk_reuse || sk->sk_reuseport || !exo_reserve_valid(r))
+	if (!EXO_CHECK(sock_reuse, !sk->sk_reuse) ||
+	    !EXO_CHECK(sock_reuseport, !sk->sk_reuseport) ||
+	    !EXO_CHECK(sock_valid, exo_reserve_valid(r)))
 		return -EINVAL;
 	/* Bound to a device of a VRF since: the check by TCP would be confused */
-	if (inet_csk(sk)->icsk_bind_hash->l3mdev != inet_sk_bound_l3mdev(sk))
+	if (!EXO_CHECK(sock_l3mdev, inet_csk(sk)->icsk_bind_hash->l3mdev ==
+		       inet_sk_bound_l3mdev(sk)))
 		return -EINVAL;
 	return 0;
 }
@@ -136,10 +139,12 @@ static int take(struct exo_reserve *r)
 {
 	struct sock *sk = r->sk;
 
-	if (!reqsk_queue_empty(&inet_csk(sk)->icsk_accept_queue))
+	if (!EXO_CHECK(sock_queue,
+		       reqsk_queue_empty(&inet_csk(sk)->icsk_accept_queue)))
 		return -EBUSY;
 	/* As listen() does, but now with SO_REUSEADDR known to be off */
-	if (sk->sk_prot->get_port(sk, inet_sk(sk)->inet_num))
+	if (!EXO_CHECK(sock_port,
+		       !sk->sk_prot->get_port(sk, inet_sk(sk)->inet_num)))
 		return -EADDRINUSE;
 	r->addr = inet_sk(sk)->inet_rcv_saddr;
 	r->port = htons(inet_sk(sk)->inet_num);

@@ -7,6 +7,8 @@
 #include <net/inet_connection_sock.h>
 #include <net/sock.h>
 
+#include "check.h"
+
 struct net;
 struct socket;
 
@@ -53,8 +55,9 @@ static inline bool exo_reserve_valid(const struct exo_reserve *r)
 {
 	int dev = READ_ONCE(r->sk->sk_bound_dev_if);
 
-	return READ_ONCE(r->sk->sk_state) == TCP_LISTEN &&
-	       (!dev || dev == r->ifindex);
+	return EXO_CHECK(sock_listens,
+			 READ_ONCE(r->sk->sk_state) == TCP_LISTEN) &&
+	       EXO_CHECK(sock_device, !dev || dev == r->ifindex);
 }
 
 #endif /* EXO_KMOD_RESERVE_H */

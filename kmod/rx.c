@@ -27,6 +27,7 @@
 #include <net/ip.h>
 #include <net/tcp.h>
 
+#include "check.h"
 #include "flow.h"
 #include "rx.h"
 
@@ -39,9 +40,11 @@ struct packet_head {
 
 static bool addresses_sane(const struct iphdr *ip)
 {
-	return !ipv4_is_loopback(ip->saddr) && !ipv4_is_loopback(ip->daddr) &&
-	       !ipv4_is_multicast(ip->saddr) && !ipv4_is_lbcast(ip->saddr) &&
-	       !ipv4_is_zeronet(ip->saddr);
+	return EXO_CHECK(rx_saddr_loopback, !ipv4_is_loopback(ip->saddr)) &&
+	       EXO_CHECK(rx_daddr_loopback, !ipv4_is_loopback(ip->daddr)) &&
+	       EXO_CHECK(rx_saddr_multicast, !ipv4_is_multicast(ip->saddr)) &&
+	       EXO_CHECK(rx_saddr_lbcast, !ipv4_is_lbcast(ip->saddr)) &&
+	       EXO_CHECK(rx_saddr_zeronet, !ipv4_is_zeronet(ip->saddr));
 }
 
 /* A whole TCP segment with a plain IP header whose length fits the packet. */
@@ -49,12 +52,15 @@ static bool ip_sane(const struct iphdr *ip, u32 len)
 {
 	u32 total = ntohs(ip->tot_len);
 
-	return ip->version == 4 && ip->ihl == 5 &&
-	       ip->protocol == IPPROTO_TCP &&
-	       !(ip->frag_off & htons(IP_MF | IP_OFFSET)) &&
-	       total >= sizeof(struct iphdr) + sizeof(struct tcphdr) &&
-	       total <= len && addresses_sane(ip) &&
-	       !ip_fast_csum(ip, sizeof(*ip) / 4);
+	return EXO_CHECK(rx_version, ip->version == 4) &&
+	       EXO_CHECK(rx_options, ip->ihl == 5) &&
+	       EXO_CHECK(rx_protocol, ip->protocol == IPPROTO_TCP) &&
+	       EXO_CHECK(rx_fragment,
+			 !(ip->frag_off & htons(IP_MF | IP_OFFSET))) &&
+	       EXO_CHECK(rx_total_min, total >= sizeof(struct iphdr) +
+			 sizeof(struct tcphdr)) &&
+	       EXO_CHECK(rx_total_max, total <= len) && addresses_sane(ip) &&
+	       EXO_CHECK(rx_ip_csum, !ip_fast_csum(ip, sizeof(*ip) / 4));
 }
 
 static struct exo_flow *lookup(struct exo_netdev *nd, __be16 port, __be32 addr)
@@ -62,7 +68,8 @@ static struct exo_flow *lookup(struct exo_netdev *nd, __be16 port, __be32 addr)
 	struct exo_flow *flow;
 
 	hlist_for_each_entry_rcu(flow, exo_flow_bucket(nd, port), hash)
-		if (flow->port == port && (!flow->addr || flow->addr == addr))
+		if (EXO_CHECK(rx_port, flow->port == port) &&
+		    EXO_CHECK(rx_addr, !flow->addr || flow->addr == addr))
 			return flow;
 	return NULL;
 }
@@ -75,15 +82,17 @@ static struct exo_flow *match(struct exo_netdev *nd, const struct sk_buff *skb,
 	const struct packet_head *h;
 	struct exo_flow *flow;
 
-	if (skb->pkt_type != PACKET_HOST || skb->protocol != htons(ETH_P_IP) ||
-	    skb_vlan_tag_present(skb))
+	if (!EXO_CHECK(rx_host, skb->pkt_type == PACKET_HOST) ||
+	    !EXO_CHECK(rx_ethertype, skb->protocol == htons(ETH_P_IP)) ||
+	    !EXO_CHECK(rx_vlan, !skb_vlan_tag_present(skb)))
 		return NULL;
 	h = skb_header_pointer(skb, 0, sizeof(*room), room);
-	if (!h)
+	if (!EXO_CHECK(rx_runt, h))
 		return NULL;
 	/* First what most packets of others fail: nothing else is dear then */
 	flow = lookup(nd, h->dest, h->ip.daddr);
-	if (!flow || !ip_sane(&h->ip, skb->len) || !exo_flow_alive(flow))
+	if (!flow || !ip_sane(&h->ip, skb->len) ||
+	    !EXO_CHECK(rx_alive, exo_flow_alive(flow)))
 		return NULL;
 	*head = h;
 	return flow;
@@ -108,8 +117,9 @@ static u32 consumed(struct exo_flow *flow)
 	/* (B), pairs with (C) */
 	u32 cons = smp_load_acquire(&flow->ring->rx_cons);
 
-	if (flow->rx_prod - cons <= flow->rx_prod - flow->rx_cons &&
-	    IS_ALIGNED(cons, EXO_RX_ALIGN_BYTES))
+	if (EXO_CHECK(rx_cons, flow->rx_prod - cons <=
+		      flow->rx_prod - flow->rx_cons) &&
+	    EXO_CHECK(rx_cons_aligned, IS_ALIGNED(cons, EXO_RX_ALIGN_BYTES)))
 		flow->rx_cons = cons;
 	return flow->rx_cons;
 }
@@ -136,7 +146,8 @@ static u8 *reserve_record(struct exo_flow *flow, u32 len, u16 flags,
 	u32 bytes = flow->rx_mask + 1;
 	u32 skip = bytes - at < need ? bytes - at : 0;
 
-	if (bytes - (flow->rx_prod - consumed(flow)) < skip + need)
+	if (!EXO_CHECK(rx_room, bytes - (flow->rx_prod - consumed(flow)) >=
+		       skip + need))
 		return NULL;
 	if (skip) {
 		write_record(flow, at, 0, EXO_RX_F_WRAP, 0);
@@ -199,7 +210,8 @@ rx_handler_result_t exo_rx(struct sk_buff **pskb)
 	if (!flow)
 		goto pass;
 	spin_lock(&flow->rx_lock);
-	if (!exo_local(&flow->rx_local, skb->dev, head->ip.daddr)) {
+	if (!EXO_CHECK(rx_local, exo_local(&flow->rx_local, skb->dev,
+					   head->ip.daddr))) {
 		spin_unlock(&flow->rx_lock);
 		goto pass;
 	}

@@ -29,6 +29,7 @@
 #include <net/netns/hash.h>
 #include <net/tcp.h>
 
+#include "check.h"
 #include "tx.h"
 
 #define L4_OFFSET	(ETH_HLEN + sizeof(struct iphdr))
@@ -84,17 +85,19 @@ static u32 check_desc(struct sender *s)
 	u64 payload = 0;
 	u16 i;
 
-	if ((desc->flags & ~EXO_TX_F_COPY) || !reserved_clear(desc))
+	if (!EXO_CHECK(tx_flags, !(desc->flags & ~EXO_TX_F_COPY)) ||
+	    !EXO_CHECK(tx_reserved, reserved_clear(desc)))
 		return EXO_TX_BAD_DESC;
-	if (desc->hdr_len < MIN_HDR_BYTES || desc->hdr_len > EXO_TX_HDR_BYTES ||
-	    desc->nr_frags > EXO_TX_MAX_FRAGS)
+	if (!EXO_CHECK(tx_hdr_min, desc->hdr_len >= MIN_HDR_BYTES) ||
+	    !EXO_CHECK(tx_hdr_max, desc->hdr_len <= EXO_TX_HDR_BYTES) ||
+	    !EXO_CHECK(tx_nr_frags, desc->nr_frags <= EXO_TX_MAX_FRAGS))
 		return EXO_TX_BAD_DESC;
 	for (i = 0; i < desc->nr_frags; i++) {
-		if (!desc->frag[i].len)
+		if (!EXO_CHECK(tx_frag_empty, desc->frag[i].len))
 			return EXO_TX_BAD_DESC;
 		payload += desc->frag[i].len;
 	}
-	if (payload > U16_MAX)
+	if (!EXO_CHECK(tx_payload, payload <= U16_MAX))
 		return EXO_TX_BAD_DESC;
 	s->payload = payload;
 	return EXO_TX_BAD_NONE;
@@ -104,9 +107,10 @@ static u32 check_ether(const struct sender *s)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)s->desc.hdr;
 
-	if (eth->h_proto != htons(ETH_P_IP) ||
-	    !ether_addr_equal(eth->h_source, s->dev->dev_addr) ||
-	    !is_valid_ether_addr(eth->h_dest))
+	if (!EXO_CHECK(tx_ethertype, eth->h_proto == htons(ETH_P_IP)) ||
+	    !EXO_CHECK(tx_ether_source,
+		       ether_addr_equal(eth->h_source, s->dev->dev_addr)) ||
+	    !EXO_CHECK(tx_ether_dest, is_valid_ether_addr(eth->h_dest)))
 		return EXO_TX_BAD_ETHER;
 	return EXO_TX_BAD_NONE;
 }
@@ -134,18 +138,24 @@ static u32 check_ip(struct sender *s)
 	const struct iphdr *ip = desc_ip(&s->desc);
 	struct exo_flow *flow = s->flow;
 
-	if (ip->version != 4 || ip->ihl != 5 ||
-	    (ip->frag_off & ~htons(IP_DF)) ||
-	    ntohs(ip->tot_len) != s->desc.hdr_len - ETH_HLEN + s->payload)
+	if (!EXO_CHECK(tx_version, ip->version == 4) ||
+	    !EXO_CHECK(tx_options, ip->ihl == 5) ||
+	    !EXO_CHECK(tx_fragment, !(ip->frag_off & ~htons(IP_DF))) ||
+	    !EXO_CHECK(tx_total, ntohs(ip->tot_len) ==
+		       s->desc.hdr_len - ETH_HLEN + s->payload))
 		return EXO_TX_BAD_IP;
-	if (ip->protocol != IPPROTO_TCP)
+	if (!EXO_CHECK(tx_protocol, ip->protocol == IPPROTO_TCP))
 		return EXO_TX_BAD_PROTO;
-	if ((flow->addr && ip->saddr != flow->addr) ||
-	    !exo_local(&flow->tx_local, s->dev, ip->saddr))
+	if (!EXO_CHECK(tx_saddr, !flow->addr || ip->saddr == flow->addr) ||
+	    !EXO_CHECK(tx_saddr_local,
+		       exo_local(&flow->tx_local, s->dev, ip->saddr)))
 		return EXO_TX_BAD_SADDR;
-	if (ipv4_is_multicast(ip->daddr) || ipv4_is_lbcast(ip->daddr) ||
-	    ipv4_is_zeronet(ip->daddr) || ipv4_is_loopback(ip->daddr) ||
-	    is_net_broadcast(s->dev, ip->daddr))
+	if (!EXO_CHECK(tx_daddr_multicast, !ipv4_is_multicast(ip->daddr)) ||
+	    !EXO_CHECK(tx_daddr_lbcast, !ipv4_is_lbcast(ip->daddr)) ||
+	    !EXO_CHECK(tx_daddr_zeronet, !ipv4_is_zeronet(ip->daddr)) ||
+	    !EXO_CHECK(tx_daddr_loopback, !ipv4_is_loopback(ip->daddr)) ||
+	    !EXO_CHECK(tx_daddr_broadcast,
+		       !is_net_broadcast(s->dev, ip->daddr)))
 		return EXO_TX_BAD_DADDR;
 	return EXO_TX_BAD_NONE;
 }
@@ -159,10 +169,15 @@ static u32 check_gso(const struct sender *s, const struct tcphdr *tcp)
 {
 	u32 hdr_bytes = sizeof(struct iphdr) + tcp->doff * 4;
 
-	if ((s->desc.flags & EXO_TX_F_COPY) || s->desc.gso_size < TCP_MIN_MSS ||
-	    s->desc.gso_size + hdr_bytes > READ_ONCE(s->dev->mtu) ||
-	    s->desc.hdr_len != ETH_HLEN + hdr_bytes ||
-	    tcp->syn || tcp->rst || tcp->urg)
+	if (!EXO_CHECK(tx_gso_copy, !(s->desc.flags & EXO_TX_F_COPY)) ||
+	    !EXO_CHECK(tx_gso_min, s->desc.gso_size >= TCP_MIN_MSS) ||
+	    !EXO_CHECK(tx_gso_mtu, s->desc.gso_size + hdr_bytes <=
+		       READ_ONCE(s->dev->mtu)) ||
+	    !EXO_CHECK(tx_gso_linear,
+		       s->desc.hdr_len == ETH_HLEN + hdr_bytes) ||
+	    !EXO_CHECK(tx_gso_syn, !tcp->syn) ||
+	    !EXO_CHECK(tx_gso_rst, !tcp->rst) ||
+	    !EXO_CHECK(tx_gso_urg, !tcp->urg))
 		return EXO_TX_BAD_GSO;
 	return EXO_TX_BAD_NONE;
 }
@@ -171,14 +186,16 @@ static u32 check_tcp(struct sender *s)
 {
 	const struct tcphdr *tcp = desc_tcp(&s->desc);
 
-	if (tcp->source != s->flow->port)
+	if (!EXO_CHECK(tx_port, tcp->source == s->flow->port))
 		return EXO_TX_BAD_PORT;
-	if (tcp->doff < sizeof(*tcp) / 4 ||
-	    L4_OFFSET + tcp->doff * 4 > s->desc.hdr_len)
+	if (!EXO_CHECK(tx_doff_min, tcp->doff >= sizeof(*tcp) / 4) ||
+	    !EXO_CHECK(tx_doff_max,
+		       L4_OFFSET + tcp->doff * 4 <= s->desc.hdr_len))
 		return EXO_TX_BAD_TCP;
 	if (s->desc.gso_size)
 		return check_gso(s, tcp);
-	if (s->desc.hdr_len - ETH_HLEN + s->payload > READ_ONCE(s->dev->mtu))
+	if (!EXO_CHECK(tx_mtu, s->desc.hdr_len - ETH_HLEN + s->payload <=
+		       READ_ONCE(s->dev->mtu)))
 		return EXO_TX_BAD_MTU;
 	return EXO_TX_BAD_NONE;
 }
@@ -187,7 +204,7 @@ static u32 check_headers(struct sender *s)
 {
 	u32 reason = check_desc(s);
 
-	if (!reason && !s->dev)
+	if (!reason && !EXO_CHECK(tx_device, s->dev))
 		reason = EXO_TX_NO_DEVICE;
 	if (!reason)
 		reason = check_ether(s);
@@ -245,16 +262,18 @@ static u32 get_frames(struct sender *s)
 		u64 bytes;
 		u32 shift;
 
-		if (!frame)
+		if (!EXO_CHECK(tx_frame, frame))
 			return EXO_TX_BAD_FRAG;
 		bytes = (u64)frame->pages->nr_pages << PAGE_SHIFT;
-		if (frag->offset >= bytes || frag->len > bytes - frag->offset)
+		if (!EXO_CHECK(tx_frag_offset, frag->offset < bytes) ||
+		    !EXO_CHECK(tx_frag_len, frag->len <= bytes - frag->offset))
 			return EXO_TX_BAD_FRAG;
 		shift = run_shift(frame->pages);
 		nr_runs += ((frag->offset + frag->len - 1) >> shift) -
 			   (frag->offset >> shift) + 1;
 	}
-	if (nr_runs > MAX_SKB_FRAGS && !(s->desc.flags & EXO_TX_F_COPY))
+	if (!EXO_CHECK(tx_runs, nr_runs <= MAX_SKB_FRAGS ||
+		       (s->desc.flags & EXO_TX_F_COPY)))
 		return EXO_TX_BAD_DESC;
 	return EXO_TX_BAD_NONE;
 }
@@ -460,11 +479,15 @@ static int reason_errno(u32 reason)
 /* Everything before the headers, then as much of them as there is. */
 static void copy_desc(struct exo_tx_desc *to, const struct exo_tx_desc *shared)
 {
+	u32 bytes;
+
 	memcpy(to, shared, offsetof(struct exo_tx_desc, hdr));
 	/* The compiler must not read the shared one again for what follows. */
 	barrier();
-	memcpy(to->hdr, shared->hdr,
-	       min_t(u32, to->hdr_len, EXO_TX_HDR_BYTES));
+	bytes = to->hdr_len;
+	if (!EXO_CHECK(tx_hdr_copy, bytes <= EXO_TX_HDR_BYTES))
+		bytes = EXO_TX_HDR_BYTES;
+	memcpy(to->hdr, shared->hdr, bytes);
 	barrier();
 }
 
@@ -474,11 +497,13 @@ static bool take_desc(struct sender *s)
 	struct exo_flow *flow = s->flow;
 	u32 index = flow->tx_cons & (flow->nr_tx - 1);
 	struct exo_tx_desc *shared = &flow->tx_ring[index];
+	const struct exo_tx_slot *slot = &flow->slots[index];
 	u32 reason;
 
 	/* Pairs with complete_slot() */
-	if (smp_load_acquire(&flow->slots[index].busy) ||
-	    refcount_read(&flow->tx_refs) > flow->nr_tx)
+	if (!EXO_CHECK(tx_slot_free, !smp_load_acquire(&slot->busy)) ||
+	    !EXO_CHECK(tx_in_flight,
+		       refcount_read(&flow->tx_refs) <= flow->nr_tx))
 		return false;
 	copy_desc(&s->desc, shared);
 	reason = send(s);
@@ -569,8 +594,10 @@ u32 exo_tx_flush(struct exo_flow *flow)
 		return 0;
 	mutex_lock(&flow->tx_lock);
 	first = flow->tx_cons;
-	nr = min(prod - first, flow->nr_tx);
-	if (nr && !flow->closed)
+	nr = prod - first;
+	if (!EXO_CHECK(tx_prod, nr <= flow->nr_tx))
+		nr = flow->nr_tx;
+	if (nr && EXO_CHECK(tx_open, !flow->closed))
 		send_all(flow, nr);
 	nr = flow->tx_cons - first;
 	mutex_unlock(&flow->tx_lock);

@@ -15,6 +15,7 @@
  */
 #include <linux/slab.h>
 
+#include "check.h"
 #include "command.h"
 #include "compat/net.h"
 #include "tx.h"
@@ -50,7 +51,8 @@ static void advance(struct exo_flow *flow)
 
 	lockdep_assert_held(&flow->done_lock);
 	while (done != flow->done_limit &&
-	       !READ_ONCE(flow->slots[done & (flow->nr_tx - 1)].busy))
+	       EXO_CHECK(slot_done, !READ_ONCE(flow->slots[done &
+						(flow->nr_tx - 1)].busy)))
 		done++;
 	if (done == flow->tx_done)
 		return;
