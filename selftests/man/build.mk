@@ -1,4 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# What the manual pages say: is it so?
-TESTS_VM += selftests/man/unattached.c
+# What the manual pages say: is it so? Their examples are built here for the
+# guest; examples.sh compiles them anew in other ways.
+TESTS_HOST += selftests/man/symbols.sh selftests/man/examples.sh
+TESTS_VM += selftests/man/unattached.c selftests/man/run.sh
+
+MAN_EXAMPLES := $(patsubst docs/man/%.3,$(B)/selftests/man/%,$(wildcard docs/man/exo_*.3))
+EXTRA += $(MAN_EXAMPLES)
+
+$(B)/selftests/man/exo_%.c: docs/man/exo_%.3 selftests/man/manual.py
+	@mkdir -p $(@D)
+	$(Q)selftests/man/manual.py extract $< >$(tmp) $(whole)
+
+$(MAN_EXAMPLES): $(B)/selftests/man/exo_%: $(B)/selftests/man/exo_%.c $(B)/libexo/libexo.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(EXO_CFLAGS) $(EXO_LDFLAGS) -o $(tmp) $^ \
+		$(LIBEXO_LIBS) $(whole)
