@@ -24,9 +24,15 @@ works() {
 	out=$(try "${@:2}")
 	like "$1" "$out" '^=0$'
 }
+# json TEXT EXPRESSION: what Python makes of it, d being the text decoded
+json() {
+	vm-host python3 -c 'import json, sys
+d = json.loads(sys.argv[1])
+print(eval(sys.argv[2]))' "$1" "$2" 2>&1
+}
 
 if [ ! -e /sys/module/exo ]; then
-	says "without the module: what to do" 'insmod|modprobe' "$e" status
+	says "without the module: what to do" 'modprobe' "$e" status
 	insmod "$EXO_KO"
 fi
 for _ in $(seq 100); do [ -e /dev/exo ] && break; sleep 0.1; done
@@ -38,12 +44,14 @@ chmod 660 /dev/exo
 like "without the group: which" "$(as nobody status)" 'group exo may.*adduser'
 
 like "status" "$(try "$e" status)" 'Features:.* frame'
-like "status for programs" "$(vm-host python3 -c '
-import json, sys
-s = json.loads(sys.argv[1])
-print(s["limits"]["block_bytes"], s["in_use"]["nr_envs"], s["disks"])' \
-	"$("$e" status --json)" 2>&1)" \
-	'^4096 1 \[\]$'
+is "status for programs" "$(json "$("$e" status --json)" \
+	'd["limits"]["block_bytes"], d["in_use"]["nr_envs"], d["disks"]')" \
+	"(4096, 1, [])"
+is "no disks for programs" "$(json "$("$e" disk list --json)" d)" \
+	"{'disks': []}"
+is "the doctor finds the module" "$(json "$("$e" doctor --json)" \
+	'[c["level"] for c in d["checks"] if c["name"] in ("loaded", "version", "kernel", "device")]')" \
+	"['ok', 'ok', 'ok', 'ok']"
 
 # Disks
 says "no label yet" 'no valid exo label.*exoctl disk format' \
@@ -58,6 +66,9 @@ says "twice" 'attached already' "$e" disk attach /dev/vda
 says "not formatted while attached" 'in use|attached' \
 	"$e" disk format /dev/vda --name b --force
 like "listed" "$("$e" disk list)" '^site +vda +64M'
+is "for programs" "$(json "$("$e" disk list --json)" \
+	'[(x["name"], x["device"], x["nr_blocks"], x["nr_open"], len(x["uuid"])) for x in d["disks"]]')" \
+	"[('site', 'vda', 16384, 0, 36)]"
 like "a user may not detach" "$(as alice disk detach site)" 'only root'
 like "nor grant" "$(as alice disk grant site alice --size 1M)" 'only root'
 
@@ -83,6 +94,10 @@ like "a readable extent is shown" "$list" \
 	'256 +1024 +4.0M +0644 +alice +docs'
 like "a private one without its name" "$list" '1280 +256 +1.0M - +- +-$'
 like "the owner sees it" "$(as alice extent list site)" 'alice +keys'
+is "for programs, what bob may know" "$(json \
+	"$(runuser -u bob -- "$e" extent list site --json)" \
+	'[(x["start"], x["nr_blocks"], x["name"], x["uid"], x["mode"], x["state"]) for x in d["extents"]]')" \
+	"[(256, 1024, 'docs', 1001, '0644', 'clean'), (1280, 256, None, None, None, 'clean'), (8192, 16, 'b', 1002, '0600', 'clean')]"
 like "another cannot delete it" "$(as bob extent delete site alice:docs)" \
 	'only its owner'
 like "nor know of a private one" "$(as bob extent delete site alice:keys)" \
@@ -111,6 +126,9 @@ like "it says what is bypassed" "$out" 'bypasses: .*conntrack'
 like "and what it costs" "$out" 'costs: '
 says "twice" 'attached already' "$e" net attach eth0
 like "listed" "$("$e" net list)" '^eth0 +direct +0 '
+is "for programs" "$(json "$("$e" net list --json)" \
+	'd["netdevs"][0]["name"], d["netdevs"][0]["nr_flows"], d["lanes"][0]["name"], "conntrack" in d["lanes"][0]["bypasses"]')" \
+	"('eth0', 0, 'direct', True)"
 like "a user may not" "$(as alice net detach eth0)" 'only root'
 works "a port" "$e" net grant eth0 alice 80
 works "a range" "$e" net grant eth0 1002 8000-8100

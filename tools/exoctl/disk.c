@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "exoctl.h"
+#include "facts.h"
 
 #define NEEDS_ROOT	"only root (CAP_SYS_ADMIN) may; run it by sudo"
 
@@ -125,13 +126,50 @@ void disk_print(const struct exo_disk_info *disks, int nr)
 	}
 }
 
+void disk_json(struct json *j, const struct exo_disk_info *disks, int nr)
+{
+	char uuid[40];
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		const struct exo_disk_info *d = &disks[i];
+
+		json_open(j, NULL, '{');
+		json_chars(j, "name", d->name, sizeof(d->name));
+		json_chars(j, "device", d->path, sizeof(d->path));
+		json_text(j, "uuid", uuid_text(d->uuid, uuid));
+		json_u64(j, "nr_blocks", d->nr_blocks);
+		json_u64(j, "first_block", d->first_block);
+		json_u64(j, "end_block", d->end_block);
+		json_u64(j, "nr_free", d->nr_free);
+		json_u64(j, "nr_open", d->nr_open);
+		json_close(j, '}');
+	}
+}
+
+static void show_disks(const struct exo_disk_info *disks, int nr, bool json)
+{
+	struct json j = { .f = stdout };
+
+	if (!json) {
+		disk_print(disks, nr);
+		return;
+	}
+	json_open(&j, NULL, '{');
+	json_open(&j, "disks", '[');
+	disk_json(&j, disks, nr);
+	json_close(&j, ']');
+	json_close(&j, '}');
+}
+
 int disk_list(const struct command *cmd, int argc, char **argv)
 {
 	struct exo_disk_info *disks = NULL;
 	struct exo_env *env;
+	bool json;
 	int rc;
 
-	rc = take_args(cmd, argc, argv, 0);
+	rc = take_json_args(cmd, argc, argv, 0, &json);
 	if (!rc)
 		rc = env_open(&env);
 	if (rc)
@@ -140,7 +178,7 @@ int disk_list(const struct command *cmd, int argc, char **argv)
 	if (rc < 0) {
 		rc = fail(rc, NULL, "cannot list the disks");
 	} else {
-		disk_print(disks, rc);
+		show_disks(disks, rc, json);
 		rc = EXIT_OK;
 	}
 	free(disks);

@@ -49,6 +49,7 @@ int net_detach(const struct command *cmd, int argc, char **argv);
 int net_list(const struct command *cmd, int argc, char **argv);
 int net_grant(const struct command *cmd, int argc, char **argv);
 int net_revoke(const struct command *cmd, int argc, char **argv);
+int doctor(const struct command *cmd, int argc, char **argv);
 int status(const struct command *cmd, int argc, char **argv);
 
 /* util.c */
@@ -69,6 +70,8 @@ int usage(const struct command *cmd, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int bad_option(const struct command *cmd, char **argv);
 int take_args(const struct command *cmd, int argc, char **argv, int nr);
+int take_json_args(const struct command *cmd, int argc, char **argv, int nr,
+		   bool *json);
 
 bool parse_number(const char *text, uint64_t max, uint64_t *out);
 bool parse_bytes(const char *text, uint64_t *out);
@@ -77,11 +80,9 @@ bool parse_user(const char *text, uid_t *out);
 const char *user_name(uid_t uid, char *buf, size_t bytes);
 const char *human_bytes(uint64_t bytes, char *buf, size_t buf_bytes);
 const char *uuid_text(const uint8_t *uuid, char *buf);
-void json_string(FILE *f, const char *text, size_t max);
 
 /* open.c */
 int env_open(struct exo_env **env);
-bool module_loaded(void);
 
 /* disk.c */
 int disk_find(struct exo_env *env, const char *which,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exoctl.h"
+#include "json.h"
 #include "label.h"
 
 static void extent_print(const struct exo_extent_info *e)
@@ -27,21 +28,68 @@ static void extent_print(const struct exo_extent_info *e)
 	       e->state == EXO_EXTENT_TO_BE_ZEROED ? " (to be zeroed)" : "");
 }
 
-static int list_extents(struct exo_env *env, const char *which)
+static void extent_json(struct json *j, const struct exo_extent_info *e)
+{
+	char mode[12];
+
+	json_open(j, NULL, '{');
+	json_u64(j, "start", e->start);
+	json_u64(j, "nr_blocks", e->nr_blocks);
+	json_text(j, "state", e->state == EXO_EXTENT_TO_BE_ZEROED ?
+			      "to-be-zeroed" : "clean");
+	if (e->uid == (__u32)-1) {
+		json_null(j, "name");
+		json_null(j, "uid");
+		json_null(j, "gid");
+		json_null(j, "mode");
+	} else {
+		snprintf(mode, sizeof(mode), "%04o", e->mode);
+		json_chars(j, "name", e->name, sizeof(e->name));
+		json_u64(j, "uid", e->uid);
+		json_u64(j, "gid", e->gid);
+		json_text(j, "mode", mode);
+	}
+	json_close(j, '}');
+}
+
+static void list_text(const struct exo_extent_info *extents, int nr)
+{
+	int i;
+
+	printf("%12s %12s %8s %-6s %-12s %s\n", "START", "BLOCKS", "SIZE",
+	       "MODE", "OWNER", "NAME");
+	for (i = 0; i < nr; i++)
+		extent_print(&extents[i]);
+}
+
+static void list_json(const struct exo_extent_info *extents, int nr)
+{
+	struct json j = { .f = stdout };
+	int i;
+
+	json_open(&j, NULL, '{');
+	json_open(&j, "extents", '[');
+	for (i = 0; i < nr; i++)
+		extent_json(&j, &extents[i]);
+	json_close(&j, ']');
+	json_close(&j, '}');
+}
+
+static int list_extents(struct exo_env *env, const char *which, bool json)
 {
 	struct exo_extent_info *extents = NULL;
 	struct exo_disk_info disk;
-	int i, nr;
+	int nr;
 
 	if (disk_find(env, which, &disk))
 		return EXIT_FAILED;
 	nr = exo_extent_list(env, disk.disk, &extents);
 	if (nr < 0)
 		return fail(nr, NULL, "cannot list the extents of %s", which);
-	printf("%12s %12s %8s %-6s %-12s %s\n", "START", "BLOCKS", "SIZE",
-	       "MODE", "OWNER", "NAME");
-	for (i = 0; i < nr; i++)
-		extent_print(&extents[i]);
+	if (json)
+		list_json(extents, nr);
+	else
+		list_text(extents, nr);
 	free(extents);
 	return EXIT_OK;
 }
@@ -49,14 +97,15 @@ static int list_extents(struct exo_env *env, const char *which)
 int extent_list(const struct command *cmd, int argc, char **argv)
 {
 	struct exo_env *env;
+	bool json;
 	int rc;
 
-	rc = take_args(cmd, argc, argv, 1);
+	rc = take_json_args(cmd, argc, argv, 1, &json);
 	if (!rc)
 		rc = env_open(&env);
 	if (rc)
 		return rc;
-	rc = list_extents(env, argv[optind]);
+	rc = list_extents(env, argv[optind], json);
 	exo_env_close(env);
 	return rc;
 }

@@ -11,6 +11,10 @@ static const struct command commands[] = {
 	{ "status", NULL, "[--json]",
 	  "show the module, its limits, what is in use",
 	  NULL, status },
+	{ "doctor", NULL, "[--json] [--root DIR]",
+	  "look for what keeps exo from working, say what to do",
+	  "Fails if something does. With --root it looks at the files of the\n"
+	  "system below DIR.", doctor },
 	{ "disk", "format", "DEVICE --name NAME [--slots N] [--force]",
 	  "make a block device an empty exo disk",
 	  "Destroys what is on the device. A slot holds 15 extents; N is 64\n"
@@ -24,7 +28,7 @@ static const struct command commands[] = {
 	  "take the device back",
 	  "DISK is a disk's name, device or UUID. Waits for I/O in flight.",
 	  disk_detach },
-	{ "disk", "list", "", "list the attached disks", NULL, disk_list },
+	{ "disk", "list", "[--json]", "list the attached disks", NULL, disk_list },
 	{ "disk", "grant", "DISK USER --blocks N | --size SIZE",
 	  "let a user create extents",
 	  "N blocks of 4,096 bytes, or SIZE with K, M, G or T, are the most\n"
@@ -32,7 +36,7 @@ static const struct command commands[] = {
 	{ "disk", "revoke", "DISK USER",
 	  "withdraw a grant",
 	  "Extents that exist stay.", disk_revoke },
-	{ "extent", "list", "DISK",
+	{ "extent", "list", "DISK [--json]",
 	  "list the extents of a disk",
 	  "Names and owners are shown of those extents only that the caller\n"
 	  "may read or write.", extent_list },
@@ -49,7 +53,7 @@ static const struct command commands[] = {
 	  "direct lane bypass the firewall's ip and inet tables and conntrack.",
 	  net_attach },
 	{ "net", "detach", "DEVICE", "undo that", NULL, net_detach },
-	{ "net", "list", "",
+	{ "net", "list", "[--json]",
 	  "list the devices, their lane, what it bypasses and costs",
 	  NULL, net_list },
 	{ "net", "grant", "DEVICE USER PORTS",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "exoctl.h"
+#include "facts.h"
 
 #define NEEDS_ROOT	"only root (CAP_NET_ADMIN) may; run it by sudo"
 
@@ -36,11 +37,13 @@ static const struct lane lanes[] = {
 	  "offloads stay as they are" },
 };
 
+#define NR_LANES	(sizeof(lanes) / sizeof(*lanes))
+
 static const struct lane *lane_find(uint32_t id)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(lanes) / sizeof(*lanes); i++)
+	for (i = 0; i < NR_LANES; i++)
 		if (lanes[i].id == id)
 			return &lanes[i];
 	return NULL;
@@ -60,6 +63,26 @@ static void lane_print(uint32_t id)
 	if (lane)
 		printf("  lane %s\n    bypasses: %s\n    costs: %s\n",
 		       lane->name, lane->bypasses, lane->costs);
+}
+
+void net_json(struct json *j, const struct exo_net_info *nets, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		const struct exo_net_info *n = &nets[i];
+
+		json_open(j, NULL, '{');
+		json_chars(j, "name", n->name, sizeof(n->name));
+		json_text(j, "lane", lane_name(n->lane));
+		json_u64(j, "nr_flows", n->nr_flows);
+		json_u64(j, "rx_claimed", n->rx_claimed);
+		json_u64(j, "rx_passed", n->rx_passed);
+		json_u64(j, "rx_dropped", n->rx_dropped);
+		json_u64(j, "tx_packets", n->tx_packets);
+		json_u64(j, "tx_refused", n->tx_refused);
+		json_close(j, '}');
+	}
 }
 
 void net_print(const struct exo_net_info *nets, int nr)
@@ -147,26 +170,57 @@ int net_detach(const struct command *cmd, int argc, char **argv)
 	return rc;
 }
 
-static void list_lanes(const struct exo_net_info *nets, int nr)
+static bool lane_used(uint32_t id, const struct exo_net_info *nets, int nr)
 {
-	size_t l;
 	int i;
 
-	for (l = 0; l < sizeof(lanes) / sizeof(*lanes); l++) {
-		for (i = 0; i < nr && nets[i].lane != lanes[l].id; i++)
-			;
-		if (i < nr)
+	for (i = 0; i < nr; i++)
+		if (nets[i].lane == id)
+			return true;
+	return false;
+}
+
+static void list_text(const struct exo_net_info *nets, int nr)
+{
+	size_t l;
+
+	net_print(nets, nr);
+	for (l = 0; l < NR_LANES; l++)
+		if (lane_used(lanes[l].id, nets, nr))
 			lane_print(lanes[l].id);
+}
+
+static void list_json(const struct exo_net_info *nets, int nr)
+{
+	struct json j = { .f = stdout };
+	size_t l;
+
+	json_open(&j, NULL, '{');
+	json_open(&j, "netdevs", '[');
+	net_json(&j, nets, nr);
+	json_close(&j, ']');
+	json_open(&j, "lanes", '[');
+	for (l = 0; l < NR_LANES; l++) {
+		if (!lane_used(lanes[l].id, nets, nr))
+			continue;
+		json_open(&j, NULL, '{');
+		json_text(&j, "name", lanes[l].name);
+		json_text(&j, "bypasses", lanes[l].bypasses);
+		json_text(&j, "costs", lanes[l].costs);
+		json_close(&j, '}');
 	}
+	json_close(&j, ']');
+	json_close(&j, '}');
 }
 
 int net_list(const struct command *cmd, int argc, char **argv)
 {
 	struct exo_net_info *nets = NULL;
 	struct exo_env *env;
+	bool json;
 	int rc;
 
-	rc = take_args(cmd, argc, argv, 0);
+	rc = take_json_args(cmd, argc, argv, 0, &json);
 	if (!rc)
 		rc = env_open(&env);
 	if (rc)
@@ -174,9 +228,11 @@ int net_list(const struct command *cmd, int argc, char **argv)
 	rc = exo_net_list(env, &nets);
 	if (rc < 0) {
 		rc = fail(rc, NULL, "cannot list the devices");
+	} else if (json) {
+		list_json(nets, rc);
+		rc = EXIT_OK;
 	} else {
-		net_print(nets, rc);
-		list_lanes(nets, rc);
+		list_text(nets, rc);
 		rc = EXIT_OK;
 	}
 	free(nets);

@@ -3,7 +3,6 @@
  * Opening /dev/exo, and saying what to do when that fails.
  */
 #include <errno.h>
-#include <glob.h>
 #include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,36 +10,7 @@
 #include <unistd.h>
 
 #include "exoctl.h"
-
-bool module_loaded(void)
-{
-	return !access("/sys/module/exo", F_OK);
-}
-
-/* Release of a kernel that exo.ko is installed for; this one counts most. */
-static bool installed_for(const char *release, char *out, size_t bytes)
-{
-	static const char *const places[] = {
-		"/lib/modules/%s/updates/dkms/exo.ko*",
-		"/lib/modules/%s/updates/exo.ko*",
-		"/lib/modules/%s/extra/exo.ko*",
-	};
-	char pattern[256];
-	size_t i;
-	glob_t g;
-
-	for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(pattern, sizeof(pattern), places[i], release);
-		if (glob(pattern, 0, NULL, &g))
-			continue;
-		snprintf(out, bytes, "%s",
-			 g.gl_pathv[0] + strlen("/lib/modules/"));
-		out[strcspn(out, "/")] = 0;
-		globfree(&g);
-		return true;
-	}
-	return false;
-}
+#include "root.h"
 
 static void advise_missing(void)
 {
@@ -48,21 +18,21 @@ static void advise_missing(void)
 	struct utsname un;
 
 	uname(&un);
-	if (module_loaded())
+	if (root_exists("", "/sys/module/exo"))
 		fputs("The module is loaded, but " EXO_DEVICE_PATH " is not "
 		      "there: is /dev a devtmpfs, and does this container see "
 		      "it?\n", stderr);
-	else if (installed_for(un.release, other, sizeof(other)))
+	else if (root_installed("", un.release, other, sizeof(other)))
 		fputs("The module is not loaded: run 'modprobe exo' as root.\n",
 		      stderr);
-	else if (installed_for("*", other, sizeof(other)))
+	else if (root_installed("", "*", other, sizeof(other)))
 		fprintf(stderr, "The module is installed for Linux %s, but "
 			"this is %s: build it for this kernel, or boot that "
 			"one.\n", other, un.release);
 	else
 		fprintf(stderr, "The module is neither loaded nor installed "
-			"for Linux %s: build it with 'make modules', then run "
-			"'insmod build/kmod-VERSION/exo.ko' as root.\n",
+			"for Linux %s: run 'make dkms-install' as root, then "
+			"'modprobe exo'. 'exoctl doctor' says more.\n",
 			un.release);
 }
 

@@ -2,30 +2,11 @@
 /*
  * exoctl status: the module, its limits, what is in use.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 #include "exoctl.h"
-
-/**
- * struct facts - what is shown
- * @query: features and limits
- * @stats: counters
- * @disks: attached disks
- * @nr_disks: entries of @disks
- * @nets: attached devices
- * @nr_nets: entries of @nets
- */
-struct facts {
-	struct exo_query query;
-	struct exo_stats stats;
-	struct exo_disk_info *disks;
-	int nr_disks;
-	struct exo_net_info *nets;
-	int nr_nets;
-};
+#include "facts.h"
 
 static const struct {
 	uint64_t bit;
@@ -114,139 +95,52 @@ static void print_text(const struct facts *facts)
 		net_print(facts->nets, facts->nr_nets);
 }
 
-static void json_numbers(const char *title, const struct facts *facts,
-			 const struct number *n, size_t nr)
+static void json_numbers(struct json *j, const char *title,
+			 const struct facts *facts, const struct number *n,
+			 size_t nr)
 {
-	size_t i;
-
-	printf("  \"%s\": {", title);
-	for (i = 0; i < nr; i++)
-		printf("%s\"%s\": %" PRIu64, i ? ", " : "", n[i].key,
-		       value(facts, &n[i]));
-	printf("},\n");
-}
-
-static void json_disks(const struct facts *facts)
-{
-	char uuid[40];
-	int i;
-
-	printf("  \"disks\": [");
-	for (i = 0; i < facts->nr_disks; i++) {
-		const struct exo_disk_info *d = &facts->disks[i];
-
-		printf("%s{\"name\": ", i ? ", " : "");
-		json_string(stdout, (const char *)d->name, EXO_NAME_BYTES);
-		printf(", \"device\": ");
-		json_string(stdout, (const char *)d->path, EXO_NAME_BYTES);
-		printf(", \"uuid\": \"%s\", \"nr_blocks\": %" PRIu64
-		       ", \"nr_free\": %" PRIu64 ", \"nr_open\": %u}",
-		       uuid_text(d->uuid, uuid), (uint64_t)d->nr_blocks,
-		       (uint64_t)d->nr_free, d->nr_open);
-	}
-	printf("],\n");
-}
-
-static void json_nets(const struct facts *facts)
-{
-	int i;
-
-	printf("  \"netdevs\": [");
-	for (i = 0; i < facts->nr_nets; i++) {
-		const struct exo_net_info *n = &facts->nets[i];
-
-		printf("%s{\"name\": ", i ? ", " : "");
-		json_string(stdout, (const char *)n->name, sizeof(n->name));
-		printf(", \"lane\": \"%s\", \"nr_flows\": %u, \"rx_claimed\": %"
-		       PRIu64 ", \"rx_passed\": %" PRIu64
-		       ", \"rx_dropped\": %" PRIu64 ", \"tx_packets\": %" PRIu64
-		       ", \"tx_refused\": %" PRIu64 "}",
-		       lane_name(n->lane), n->nr_flows,
-		       (uint64_t)n->rx_claimed, (uint64_t)n->rx_passed,
-		       (uint64_t)n->rx_dropped, (uint64_t)n->tx_packets,
-		       (uint64_t)n->tx_refused);
-	}
-	printf("]\n");
+	json_open(j, title, '{');
+	for (; nr; nr--, n++)
+		json_u64(j, n->key, value(facts, n));
+	json_close(j, '}');
 }
 
 static void print_json(const struct facts *facts)
 {
-	bool first = true;
+	struct json j = { .f = stdout };
 	size_t i;
 
-	printf("{\n  \"features\": [");
-	for (i = 0; i < NR_FEATURES; i++) {
-		if (!(facts->query.out_features & features[i].bit))
-			continue;
-		printf("%s\"%s\"", first ? "" : ", ", features[i].name);
-		first = false;
-	}
-	printf("],\n");
-	json_numbers("in_use", facts, counters, NR(counters));
-	json_numbers("limits", facts, limits, NR(limits));
-	json_disks(facts);
-	json_nets(facts);
-	printf("}\n");
-}
-
-/* A module without disks or flows has no lists of them: that is no error. */
-static int gather_lists(struct exo_env *env, struct facts *facts)
-{
-	int rc = 0;
-
-	if (facts->query.out_features & EXO_FEATURE_DISK)
-		rc = exo_disk_list(env, &facts->disks);
-	if (rc < 0)
-		return fail(rc, NULL, "cannot list the disks");
-	facts->nr_disks = rc;
-	rc = 0;
-	if (facts->query.out_features & EXO_FEATURE_FLOW_TCP4)
-		rc = exo_net_list(env, &facts->nets);
-	if (rc < 0)
-		return fail(rc, NULL, "cannot list the network devices");
-	facts->nr_nets = rc;
-	return 0;
-}
-
-static int gather(struct exo_env *env, struct facts *facts)
-{
-	int rc;
-
-	facts->query = *exo_env_query(env);
-	rc = exo_stats(env, &facts->stats);
-	if (rc)
-		return fail(rc, NULL, "cannot read the counters");
-	return gather_lists(env, facts);
+	json_open(&j, NULL, '{');
+	json_open(&j, "features", '[');
+	for (i = 0; i < NR_FEATURES; i++)
+		if (facts->query.out_features & features[i].bit)
+			json_text(&j, NULL, features[i].name);
+	json_close(&j, ']');
+	json_numbers(&j, "in_use", facts, counters, NR(counters));
+	json_numbers(&j, "limits", facts, limits, NR(limits));
+	json_open(&j, "disks", '[');
+	disk_json(&j, facts->disks, facts->nr_disks);
+	json_close(&j, ']');
+	json_open(&j, "netdevs", '[');
+	net_json(&j, facts->nets, facts->nr_nets);
+	json_close(&j, ']');
+	json_close(&j, '}');
 }
 
 int status(const struct command *cmd, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{}
-	};
-	struct facts facts = { .nr_disks = 0 };
-	bool json = false;
-	struct exo_env *env;
-	int c, rc;
+	struct facts facts;
+	bool json;
+	int rc;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == '?')
-			return bad_option(cmd, argv);
-		json = true;
-	}
-	if (optind != argc)
-		return usage(cmd, "no arguments wanted");
-	rc = env_open(&env);
+	rc = take_json_args(cmd, argc, argv, 0, &json);
 	if (rc)
 		return rc;
-	rc = gather(env, &facts);
+	rc = facts_gather(&facts);
 	if (!rc && json)
 		print_json(&facts);
 	else if (!rc)
 		print_text(&facts);
-	free(facts.disks);
-	free(facts.nets);
-	exo_env_close(env);
+	facts_free(&facts);
 	return rc;
 }

@@ -90,6 +90,34 @@ int take_args(const struct command *cmd, int argc, char **argv, int nr)
 	return 0;
 }
 
+/**
+ * take_json_args() - the same for one that has the option --json alone
+ * @cmd: the command
+ * @argc: as for main()
+ * @argv: as for main()
+ * @nr: how many arguments it takes
+ * @json: the option was there
+ *
+ * Return: 0 or EXIT_USAGE.
+ */
+int take_json_args(const struct command *cmd, int argc, char **argv, int nr,
+		   bool *json)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{}
+	};
+	int c;
+
+	*json = false;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return bad_option(cmd, argv);
+		*json = true;
+	}
+	return take_args(cmd, argc, argv, nr);
+}
+
 bool parse_number(const char *text, uint64_t max, uint64_t *out)
 {
 	char *end;
@@ -187,26 +215,4 @@ const char *uuid_text(const uint8_t *uuid, char *buf)
 		p += sprintf(p, "%02x", uuid[i]);
 	}
 	return buf;
-}
-
-/**
- * json_string() - print a string that may hold anything
- * @f: where to
- * @text: ends with a NUL or after @max bytes
- * @max: see @text
- */
-void json_string(FILE *f, const char *text, size_t max)
-{
-	size_t i;
-
-	fputc('"', f);
-	for (i = 0; i < max && text[i]; i++) {
-		unsigned char c = text[i];
-
-		if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
-			fprintf(f, "\\u%04x", c);
-		else
-			fputc(c, f);
-	}
-	fputc('"', f);
 }
