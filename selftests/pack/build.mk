@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Installing, and the administrator's tool.
-TESTS_HOST += $(addprefix selftests/pack/,install.sh doctor.sh)
+TESTS_HOST += $(addprefix selftests/pack/,install.sh doctor.sh dkms.sh)
