@@ -3,14 +3,17 @@
  * Command: the table of what a library may ask, and the dispatcher.
  *
  * Every struct is copied in once, zero-extended, with unknown bytes and flags
- * refused, and copied out once. A new object becomes visible only after its
- * handle has reached the caller; if it cannot, the object is closed again.
+ * refused, and copied out once. A new capability or fd becomes visible only
+ * after its number has reached the caller; if it cannot, it is dropped again.
  */
+#include <linux/file.h>
 #include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include <linux/exo.h>
 
+#include "cap.h"
+#include "check.h"
 #include "command.h"
 #include "compat/uring.h"
 #include "env.h"
@@ -78,6 +81,15 @@ static const struct exo_ioctl_op ioctl_ops[] = {
 	OP(EXO_NR_FLOW_KICK, exo_flow_kick, timeout_ns, exo_flow_kick,
 	   .flags = EXO_FLOW_KICK_WAIT | EXO_FLOW_KICK_BUSY_POLL,
 	   .inline_ok = true),
+	OP(EXO_NR_CAP_DERIVE, exo_cap_derive, out_mmap_offset, exo_cap_derive),
+	OP(EXO_NR_CAP_EXPORT, exo_cap_export, out_fd, exo_cap_export),
+	OP(EXO_NR_CAP_IMPORT, exo_cap_import, out_mmap_offset, exo_cap_import),
+	OP(EXO_NR_CAP_REVOKE, exo_cap_revoke, out_nr, exo_cap_revoke_below,
+	   .flags = EXO_REVOKE_SELF),
+	OP(EXO_NR_CAP_INFO, exo_cap_info, out_mmap_offset, exo_cap_info,
+	   .inline_ok = true),
+	OP(EXO_NR_REFUSAL, exo_refusal, out_nr, exo_refusal,
+	   .inline_ok = true),
 };
 
 static const struct exo_ioctl_op *lookup(unsigned int nr)
@@ -91,18 +103,33 @@ static const struct exo_ioctl_op *lookup(unsigned int nr)
 	return ioctl_ops[index].handler ? &ioctl_ops[index] : NULL;
 }
 
-/* The object is published, or closed; either way the reference is used up. */
-static int settle_object(struct exo_command *cmd, int rc)
+/* Published, or dropped; either way the reference is used up. */
+static void settle_cap(struct exo_command *cmd, int rc)
 {
-	if (!cmd->object)
-		return rc;
 	if (rc < 0) {
 		exo_env_unreserve(cmd->env, cmd->handle);
-		exo_object_close(cmd->object);
-		exo_object_put(cmd->object);
+		exo_cap_put(cmd->cap);
 	} else {
-		exo_env_publish(cmd->env, cmd->handle, cmd->object);
+		exo_env_publish(cmd->env, cmd->handle, cmd->cap);
 	}
+}
+
+static void settle_file(struct exo_command *cmd, int rc)
+{
+	if (rc < 0) {
+		put_unused_fd(cmd->fd);
+		fput(cmd->file);
+	} else {
+		fd_install(cmd->fd, cmd->file);
+	}
+}
+
+static int settle(struct exo_command *cmd, int rc)
+{
+	if (cmd->cap)
+		settle_cap(cmd, rc);
+	if (cmd->file)
+		settle_file(cmd, rc);
 	return rc;
 }
 
@@ -129,10 +156,12 @@ static int run(struct exo_env *env, const struct exo_ioctl_op *op,
 		return -EOPNOTSUPP;
 
 	rc = op->handler(&cmd);
+	exo_refusal_note_command(&env->refusals,
+				 op - ioctl_ops + EXO_NR_QUERY);
 	/* Also after an error: out_nr says what an array would need. */
 	if (copy_to_user(user_arg, arg, min(user_bytes, op->bytes)) && rc >= 0)
 		rc = -EFAULT;
-	return settle_object(&cmd, rc);
+	return settle(&cmd, rc);
 }
 
 /**
@@ -147,11 +176,53 @@ static int run(struct exo_env *env, const struct exo_ioctl_op *op,
  */
 int exo_command_install(struct exo_command *cmd, struct exo_object *obj)
 {
+	struct exo_cap *cap;
+	int rc;
+
+	rc = exo_env_reserve(cmd->env, &cmd->handle);
+	if (rc)
+		return rc;
+	cap = exo_cap_new_root(obj);
+	if (!cap) {
+		exo_env_unreserve(cmd->env, cmd->handle);
+		return -ENOMEM;
+	}
+	cmd->cap = cap;
+	return 0;
+}
+
+/**
+ * exo_command_install_cap() - give a new capability a handle
+ * @cmd: the command that made it
+ * @cap: the capability; on success the dispatcher owns the caller's reference
+ *
+ * Context, Return: as exo_command_install().
+ */
+int exo_command_install_cap(struct exo_command *cmd, struct exo_cap *cap)
+{
 	int rc = exo_env_reserve(cmd->env, &cmd->handle);
 
 	if (!rc)
-		cmd->object = obj;
+		cmd->cap = cap;
 	return rc;
+}
+
+/**
+ * exo_command_install_file() - give a new file a number in the caller's table
+ * @cmd: the command that made it
+ * @file: the file; on success the dispatcher owns the caller's reference
+ *
+ * Context: sleeps. Return: 0 with @cmd->fd set, or -EMFILE, -ENOMEM.
+ */
+int exo_command_install_file(struct exo_command *cmd, struct file *file)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	cmd->fd = fd;
+	cmd->file = file;
+	return 0;
 }
 
 /**

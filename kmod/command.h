@@ -9,28 +9,36 @@
 
 #include <linux/types.h>
 
+struct exo_cap;
 struct exo_env;
 struct exo_object;
+struct file;
 struct io_uring_cmd;
 
 /**
  * struct exo_command - what a handler gets
  * @env: the caller's env
  * @arg: the command's struct, a copy; out_* members go back to the caller
- * @object: set by exo_command_install(): published once the answer has reached
- *          the caller, closed if it cannot
+ * @cap: set by exo_command_install*(): published once the answer has reached
+ *       the caller, dropped if it cannot
  * @handle: its handle
+ * @file: set by exo_command_install_file(): likewise
+ * @fd: its number
  * @uring: called through io_uring: must not sleep for long
  */
 struct exo_command {
 	struct exo_env *env;
 	void *arg;
-	struct exo_object *object;
+	struct exo_cap *cap;
 	u32 handle;
+	struct file *file;
+	int fd;
 	bool uring;
 };
 
 int exo_command_install(struct exo_command *cmd, struct exo_object *obj);
+int exo_command_install_cap(struct exo_command *cmd, struct exo_cap *cap);
+int exo_command_install_file(struct exo_command *cmd, struct file *file);
 long exo_command_ioctl(struct exo_env *env, unsigned int nr,
 		       unsigned long arg);
 int exo_command_uring(struct exo_env *env, struct io_uring_cmd *ioucmd,
@@ -40,6 +48,12 @@ int exo_command_uring(struct exo_env *env, struct io_uring_cmd *ioucmd,
 int exo_query(struct exo_command *cmd);
 int exo_stats(struct exo_command *cmd);
 int exo_handle_close(struct exo_command *cmd);
+int exo_refusal(struct exo_command *cmd);
+int exo_cap_derive(struct exo_command *cmd);
+int exo_cap_export(struct exo_command *cmd);
+int exo_cap_import(struct exo_command *cmd);
+int exo_cap_revoke_below(struct exo_command *cmd);
+int exo_cap_info(struct exo_command *cmd);
 int exo_frame_alloc(struct exo_command *cmd);
 int exo_disk_attach(struct exo_command *cmd);
 int exo_disk_detach(struct exo_command *cmd);

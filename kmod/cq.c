@@ -126,6 +126,7 @@ static void cq_destroy(struct exo_object *obj)
 
 const struct exo_object_ops exo_cq_ops = {
 	.name		= "cq",
+	.uapi_type	= EXO_TYPE_CQ,
 	.pages		= cq_pages,
 	.ready		= cq_ready,
 	.destroy	= cq_destroy,
@@ -164,7 +165,8 @@ static struct exo_cq *cq_new(struct exo_env *env, u32 nr_entries)
 	}
 	exo_env_hold(env);
 	cq->env = env;
-	exo_object_setup(&cq->obj, EXO_OBJECT_CQ);
+	exo_object_setup(&cq->obj, EXO_OBJECT_CQ,
+			 EXO_RIGHT_READ | EXO_RIGHT_WRITE, cq->pages->nr_pages);
 	return cq;
 }
 

@@ -56,12 +56,14 @@ void exo_cq_complete(struct exo_cq *cq, u64 user_data, s32 res);
  * @handle: its handle
  *
  * Context: any but interrupt. Return: the ring with a reference that the caller
- * puts (exo_object_put() or exo_object_put_atomic()), or ERR_PTR: -ENOENT no
- * such handle, -EBADF not a completion ring.
+ * puts (exo_object_put() or exo_object_put_atomic()), or ERR_PTR: as
+ * exo_env_get().
  */
 static inline struct exo_cq *exo_cq_get(struct exo_env *env, u32 handle)
 {
-	struct exo_object *obj = exo_env_get(env, handle, EXO_OBJECT_CQ);
+	struct exo_scope scope;
+	struct exo_object *obj = exo_env_get(env, handle, EXO_OBJECT_CQ,
+					     EXO_RIGHT_WRITE, &scope);
 
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);

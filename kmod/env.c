@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Env: the handle table of one open file, and the mappings of its objects.
+ * Env: the handle table of one open file, and the mappings of its handles.
  *
  * A handle is born in two steps: reserved (lookups do not see it), published
  * once the caller has been told its number. Mappings are by page frame number
@@ -16,6 +16,8 @@
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 
+#include "cap.h"
+#include "check.h"
 #include "compat/mm.h"
 #include "env.h"
 #include "pages.h"
@@ -98,6 +100,7 @@ struct exo_env *exo_env_open(struct file *file)
 	xa_init_flags(&env->handles, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	init_rwsem(&env->map_lock);
 	init_waitqueue_head(&env->wait);
+	spin_lock_init(&env->refusals.lock);
 	env->inode = inode;
 	env->cred = get_cred(file->f_cred);
 	env->user = get_uid(env->cred->user);
@@ -139,10 +142,10 @@ void exo_env_put(struct exo_env *env)
  */
 void exo_env_close(struct exo_env *env)
 {
-	struct exo_object *obj;
+	struct exo_cap *cap;
 	unsigned long handle;
 
-	xa_for_each(&env->handles, handle, obj) {
+	xa_for_each(&env->handles, handle, cap) {
 		exo_env_drop(env, handle);
 		cond_resched();
 	}
@@ -151,29 +154,104 @@ void exo_env_close(struct exo_env *env)
 }
 
 /**
- * exo_env_get() - look an object up
+ * exo_env_refuse() - a capability was refused
+ * @env: the env
+ * @handle: its handle
+ * @why: the reason, not EXO_REFUSED_NOT
+ *
+ * Context: any but interrupt. Return: the errno of the reason.
+ */
+int exo_env_refuse(struct exo_env *env, u32 handle,
+		   const struct exo_refusal_reason *why)
+{
+	return exo_refuse(&env->refusals, handle, why);
+}
+
+/**
+ * exo_env_refuse_range() - more was asked for than the capability covers
+ * @env: the env
+ * @handle: its handle
+ * @want: end that was asked for, in units
+ * @have: end that there is
+ *
+ * Context: any but interrupt. Return: -EINVAL.
+ */
+int exo_env_refuse_range(struct exo_env *env, u32 handle, u64 want, u64 have)
+{
+	struct exo_refusal_reason why = {
+		.reason = EXO_REFUSED_RANGE, .want = want, .have = have,
+	};
+
+	return exo_env_refuse(env, handle, &why);
+}
+
+/* May a capability of the table be used like this? */
+static bool __judge(const struct exo_cap *cap, enum exo_object_type type,
+		    u32 rights, struct exo_refusal_reason *why)
+{
+	if (!EXO_CHECK(env_handle, cap)) {
+		why->reason = EXO_REFUSED_HANDLE;
+		return false;
+	}
+	if (!EXO_CHECK(env_type, cap->type == type)) {
+		why->reason = EXO_REFUSED_TYPE;
+		why->want = object_ops[type]->uapi_type;
+		why->have = object_ops[cap->type]->uapi_type;
+		return false;
+	}
+	return exo_cap_alive(cap, why) && exo_cap_covers(cap, rights, why);
+}
+
+/**
+ * exo_env_get() - look an object up, in order to use it
  * @env: the env
  * @handle: what the caller passed, unchecked
  * @type: the type it must have
+ * @rights: EXO_RIGHT_* that the use needs
+ * @scope: set to what the capability covers of the object
  *
  * Context: any but interrupt. Return: the object with a reference that the
- * caller puts, or ERR_PTR: -ENOENT no such handle, -EBADF another type.
+ * caller puts, or ERR_PTR: -ENOENT no such handle, -EBADF another type, -ESTALE
+ * the capability has ended, -EACCES a right is missing.
  */
 struct exo_object *exo_env_get(struct exo_env *env, u32 handle,
-			       enum exo_object_type type)
+			       enum exo_object_type type, u32 rights,
+			       struct exo_scope *scope)
 {
-	struct exo_object *obj;
+	struct exo_refusal_reason why = {};
+	struct exo_object *obj = NULL;
+	struct exo_cap *cap;
 
 	xa_lock(&env->handles);
-	obj = xa_load(&env->handles, handle);
-	if (!obj)
-		obj = ERR_PTR(-ENOENT);
-	else if (obj->type != type)
-		obj = ERR_PTR(-EBADF);
-	else
+	cap = xa_load(&env->handles, handle);
+	if (likely(__judge(cap, type, rights, &why))) {
+		obj = cap->obj;
+		*scope = cap->scope;
 		exo_object_hold(obj);
+	}
 	xa_unlock(&env->handles);
-	return obj;
+	return obj ?: ERR_PTR(exo_env_refuse(env, handle, &why));
+}
+
+/**
+ * exo_env_get_cap() - look a capability up, whatever its state
+ * @env: the env
+ * @handle: what the caller passed, unchecked
+ *
+ * Context: any but interrupt. Return: a reference that the caller puts, or
+ * ERR_PTR(-ENOENT).
+ */
+struct exo_cap *exo_env_get_cap(struct exo_env *env, u32 handle)
+{
+	struct exo_refusal_reason why = { .reason = EXO_REFUSED_HANDLE };
+	struct exo_cap *cap;
+
+	xa_lock(&env->handles);
+	cap = xa_load(&env->handles, handle);
+	if (cap)
+		exo_cap_hold(cap);
+	xa_unlock(&env->handles);
+	return cap ?: ERR_PTR(exo_env_refuse(env, handle, &why));
 }
 
 /**
@@ -193,21 +271,26 @@ int exo_env_reserve(struct exo_env *env, u32 *handle)
 }
 
 /**
- * exo_env_publish() - let a reserved handle stand for an object
+ * exo_env_publish() - let a reserved handle stand for a capability
  * @env: the env
  * @handle: from exo_env_reserve()
- * @obj: the object; the handle takes over the caller's reference
+ * @cap: the capability; the handle takes over the caller's reference
  *
  * Cannot fail: the slot is there since the reservation.
  */
-void exo_env_publish(struct exo_env *env, u32 handle, struct exo_object *obj)
+void exo_env_publish(struct exo_env *env, u32 handle, struct exo_cap *cap)
 {
+	spin_lock(&cap->tree->lock);
+	cap->env = env;
+	cap->handle = handle;
 	xa_lock(&env->handles);
-	WARN_ON_ONCE(xa_is_err(__xa_store(&env->handles, handle, obj,
+	WARN_ON_ONCE(xa_is_err(__xa_store(&env->handles, handle, cap,
 					  GFP_ATOMIC)));
-	if (object_ops[obj->type]->ready)
+	if (object_ops[cap->type]->ready)
 		__xa_set_mark(&env->handles, handle, MARK_RING);
 	xa_unlock(&env->handles);
+	spin_unlock(&cap->tree->lock);
+	atomic_inc(&env->nr_handles);
 }
 
 /**
@@ -220,19 +303,32 @@ void exo_env_unreserve(struct exo_env *env, u32 handle)
 	xa_erase(&env->handles, handle);
 }
 
-static struct exo_object *take(struct exo_env *env, u32 handle)
+static struct exo_cap *take(struct exo_env *env, u32 handle)
 {
-	struct exo_object *obj;
+	struct exo_cap *cap;
 
 	down_write(&env->map_lock);
 	xa_lock(&env->handles);
 	/* A reserved entry loads as NULL and must stay: its owner is at work. */
-	obj = xa_load(&env->handles, handle);
-	if (obj)
+	cap = xa_load(&env->handles, handle);
+	if (cap)
 		__xa_erase(&env->handles, handle);
 	xa_unlock(&env->handles);
 	up_write(&env->map_lock);
-	return obj;
+	return cap;
+}
+
+/**
+ * exo_env_zap() - take the pages of a handle out of all page tables
+ * @env: the env
+ * @handle: gone, or to a capability that has ended: no fault inserts new ones
+ *
+ * Context: sleeps.
+ */
+void exo_env_zap(struct exo_env *env, u32 handle)
+{
+	unmap_mapping_range(env->inode->i_mapping, exo_env_mmap_offset(handle),
+			    1ULL << EXO_MMAP_SHIFT, 1);
 }
 
 /**
@@ -240,22 +336,25 @@ static struct exo_object *take(struct exo_env *env, u32 handle)
  * @env: the env
  * @handle: what the caller passed, unchecked
  *
- * When this returns the object is unbound and in no page table.
+ * When this returns nothing is mapped by way of it; if it was the last
+ * capability to the object, that is unbound.
  *
  * Context: sleeps. Return: 0 or -ENOENT.
  */
 int exo_env_drop(struct exo_env *env, u32 handle)
 {
-	struct exo_object *obj = take(env, handle);
+	struct exo_cap *cap = take(env, handle);
 
-	if (!obj)
+	if (!cap)
 		return -ENOENT;
-	if (object_ops[obj->type]->pages)
-		unmap_mapping_range(env->inode->i_mapping,
-				    exo_env_mmap_offset(handle),
-				    1ULL << EXO_MMAP_SHIFT, 1);
-	exo_object_close(obj);
-	exo_object_put(obj);
+	atomic_dec(&env->nr_handles);
+	if (object_ops[cap->type]->pages)
+		exo_env_zap(env, handle);
+	/* Only now: until here a revocation would have zapped it too. */
+	spin_lock(&cap->tree->lock);
+	cap->env = NULL;
+	spin_unlock(&cap->tree->lock);
+	exo_cap_put(cap);
 	return 0;
 }
 
@@ -269,12 +368,12 @@ int exo_env_drop(struct exo_env *env, u32 handle)
 bool exo_env_ready(struct exo_env *env)
 {
 	XA_STATE(xas, &env->handles, 0);
-	struct exo_object *obj;
+	struct exo_cap *cap;
 	bool ready = false;
 
 	xas_lock(&xas);
-	xas_for_each_marked(&xas, obj, ULONG_MAX, MARK_RING) {
-		ready = object_ops[obj->type]->ready(obj);
+	xas_for_each_marked(&xas, cap, ULONG_MAX, MARK_RING) {
+		ready = cap->obj && object_ops[cap->type]->ready(cap->obj);
 		if (ready)
 			break;
 	}
@@ -282,22 +381,66 @@ bool exo_env_ready(struct exo_env *env)
 	return ready;
 }
 
-/* The pages a file offset stands for, and the first page's index in them. */
-static struct exo_pages *lookup_pages(struct exo_env *env, pgoff_t pgoff,
-				      u32 *index)
-{
-	struct exo_object *obj;
+/**
+ * struct view - pages behind a part of a mapping
+ * @pages: the memory
+ * @index: first page in it
+ * @nr: pages from there on that the capability covers, at least 1
+ */
+struct view {
+	struct exo_pages *pages;
+	u32 index;
+	u32 nr;
+};
 
-	lockdep_assert_held(&env->map_lock);
-	obj = xa_load(&env->handles, pgoff >> (EXO_MMAP_SHIFT - PAGE_SHIFT));
-	if (!obj || !object_ops[obj->type]->pages)
-		return NULL;
-	*index = pgoff & (EXO_MAX_OBJECT_PAGES - 1);
-	return object_ops[obj->type]->pages(obj);
+static int __look(const struct exo_cap *cap, u64 page, u32 rights,
+		  struct view *view, struct exo_refusal_reason *why)
+{
+	if (!EXO_CHECK(map_handle, cap) ||
+	    !EXO_CHECK(map_type, object_ops[cap->type]->pages))
+		return -ENOENT;
+	if (!exo_cap_alive(cap, why))
+		return -ESTALE;
+	if (!exo_cap_covers(cap, rights, why))
+		return -EACCES;
+	if (!EXO_CHECK(map_range, page < cap->scope.nr)) {
+		why->reason = EXO_REFUSED_RANGE;
+		why->want = page + 1;
+		why->have = cap->scope.nr;
+		return -EINVAL;
+	}
+	view->pages = object_ops[cap->type]->pages(cap->obj);
+	view->index = cap->scope.start + page;
+	view->nr = cap->scope.nr - page;
+	return 0;
 }
 
-static vm_fault_t insert_pages(struct vm_fault *vmf, struct exo_pages *pages,
-			       u32 index)
+static u32 handle_of(pgoff_t pgoff)
+{
+	return pgoff >> (EXO_MMAP_SHIFT - PAGE_SHIFT);
+}
+
+static u64 page_of(pgoff_t pgoff)
+{
+	return pgoff & (EXO_MAX_OBJECT_PAGES - 1);
+}
+
+/* What a file offset stands for; for as long as map_lock is held. */
+static int look(struct exo_env *env, pgoff_t pgoff, u32 rights,
+		struct view *view)
+{
+	struct exo_refusal_reason why = {};
+	int rc;
+
+	lockdep_assert_held(&env->map_lock);
+	rc = __look(xa_load(&env->handles, handle_of(pgoff)), page_of(pgoff),
+		    rights, view, &why);
+	if (why.reason)
+		exo_env_refuse(env, handle_of(pgoff), &why);
+	return rc;
+}
+
+static vm_fault_t insert_pages(struct vm_fault *vmf, const struct view *view)
 {
 	unsigned long addr = vmf->address;
 	vm_fault_t rc = VM_FAULT_SIGBUS;
@@ -305,10 +448,12 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, struct exo_pages *pages,
 
 	nr = min_t(unsigned long, FAULT_PAGES,
 		   (vmf->vma->vm_end - addr) >> PAGE_SHIFT);
-	nr = min(nr, pages->nr_pages - index);
+	nr = min(nr, view->nr);
 	for (i = 0; i < nr; i++, addr += PAGE_SIZE) {
+		struct page *page = exo_pages_page(view->pages,
+						   view->index + i);
 		vm_fault_t one = vmf_insert_pfn(vmf->vma, addr,
-				page_to_pfn(exo_pages_page(pages, index + i)));
+						page_to_pfn(page));
 
 		/* Only the page that was touched counts. */
 		if (i == 0)
@@ -319,17 +464,16 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, struct exo_pages *pages,
 	return rc;
 }
 
+/* Whether writing is allowed was settled by mmap, once for all. */
 static vm_fault_t exo_vm_fault(struct vm_fault *vmf)
 {
 	struct exo_env *env = vmf->vma->vm_file->private_data;
 	vm_fault_t rc = VM_FAULT_SIGBUS;
-	struct exo_pages *pages;
-	u32 index;
+	struct view view;
 
 	down_read(&env->map_lock);
-	pages = lookup_pages(env, vmf->pgoff, &index);
-	if (pages && index < pages->nr_pages)
-		rc = insert_pages(vmf, pages, index);
+	if (!look(env, vmf->pgoff, EXO_RIGHT_READ, &view))
+		rc = insert_pages(vmf, &view);
 	up_read(&env->map_lock);
 	return rc;
 }
@@ -340,16 +484,15 @@ static int exo_vm_access(struct vm_area_struct *vma, unsigned long addr,
 {
 	struct exo_env *env = vma->vm_file->private_data;
 	pgoff_t pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-	struct exo_pages *pages;
+	u32 rights = write ? EXO_RIGHT_WRITE : EXO_RIGHT_READ;
+	struct view view;
 	int rc = -EIO;
-	u32 index;
 	void *at;
 
 	len = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
 	down_read(&env->map_lock);
-	pages = lookup_pages(env, pgoff, &index);
-	if (pages && index < pages->nr_pages) {
-		at = kmap_local_page(exo_pages_page(pages, index));
+	if (!look(env, pgoff, rights, &view)) {
+		at = kmap_local_page(exo_pages_page(view.pages, view.index));
 		if (write)
 			memcpy(at + offset_in_page(addr), buf, len);
 		else
@@ -366,38 +509,61 @@ static const struct vm_operations_struct exo_vm_ops = {
 	.access	= exo_vm_access,
 };
 
+static int check_mapping(struct exo_env *env, struct vm_area_struct *vma)
+{
+	u32 rights = EXO_RIGHT_READ;
+	struct view view;
+	int rc;
+
+	if (vma->vm_flags & VM_WRITE)
+		rights |= EXO_RIGHT_WRITE;
+	rc = look(env, vma->vm_pgoff, rights, &view);
+	if (!rc && !EXO_CHECK(map_length, vma_pages(vma) <= view.nr))
+		rc = exo_env_refuse_range(env, handle_of(vma->vm_pgoff),
+					  page_of(vma->vm_pgoff) + vma_pages(vma),
+					  page_of(vma->vm_pgoff) + view.nr);
+	return rc;
+}
+
+/* Can a mapping that is not writable become so? */
+static bool may_write(struct exo_env *env, pgoff_t pgoff)
+{
+	struct exo_cap *cap = xa_load(&env->handles, handle_of(pgoff));
+
+	lockdep_assert_held(&env->map_lock);
+	return EXO_CHECK(map_maywrite, cap && cap->scope.rights & EXO_RIGHT_WRITE);
+}
+
 /**
  * exo_env_mmap() - map pages of an object
  * @env: the env
- * @vma: offset says which object and from which page on
+ * @vma: offset says which handle and from which page of its range on
  *
  * Shared only: a private mapping of page frame numbers is a BUG in the
  * kernel's copy-on-write. Not executable, not inherited by fork, not dumped,
  * not growable.
  *
  * Context: mmap_lock held for writing. Return: 0; -EINVAL private, executable
- * or beyond the object; -ENOENT no such object or one without pages.
+ * or beyond the range; -ENOENT no such handle or one without pages; -ESTALE the
+ * capability has ended; -EACCES it may not read, or not write.
  */
 int exo_env_mmap(struct exo_env *env, struct vm_area_struct *vma)
 {
-	struct exo_pages *pages;
-	int rc = 0;
-	u32 index;
+	unsigned long clear = VM_MAYEXEC;
+	int rc;
 
-	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
+	if (!EXO_CHECK(map_shared, vma->vm_flags & VM_SHARED) ||
+	    !EXO_CHECK(map_exec, !(vma->vm_flags & VM_EXEC)))
 		return -EINVAL;
 	down_read(&env->map_lock);
-	pages = lookup_pages(env, vma->vm_pgoff, &index);
-	if (!pages)
-		rc = -ENOENT;
-	else if (index >= pages->nr_pages ||
-		 vma_pages(vma) > pages->nr_pages - index)
-		rc = -EINVAL;
+	rc = check_mapping(env, vma);
+	if (!may_write(env, vma->vm_pgoff))
+		clear |= VM_MAYWRITE;
 	up_read(&env->map_lock);
 	if (rc)
 		return rc;
 	exo_vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTCOPY | VM_DONTEXPAND |
-			 VM_DONTDUMP, VM_MAYEXEC);
+			 VM_DONTDUMP, clear);
 	vma->vm_ops = &exo_vm_ops;
 	return 0;
 }

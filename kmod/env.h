@@ -22,7 +22,9 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+#include "cap.h"
 #include "object.h"
+#include "refusal.h"
 
 struct net;
 struct user_struct;
@@ -34,7 +36,8 @@ struct user_struct;
 /**
  * struct exo_env - one open of /dev/exo
  * @refs: the file, and every cq or flow that may still wake it
- * @handles: handle -> struct exo_object; NULL entries are reserved
+ * @handles: handle -> struct exo_cap; NULL entries are reserved
+ * @nr_handles: published in it
  * @next_handle: for xa_alloc_cyclic
  * @map_lock: see above
  * @inode: own address_space, so that one env's mappings can be zapped
@@ -42,10 +45,12 @@ struct user_struct;
  * @user: accounting
  * @net: network namespace of the opener
  * @wait: woken when a ring of this env got something, or a flow died
+ * @refusals: the last refusal
  */
 struct exo_env {
 	struct kref refs;
 	struct xarray handles;
+	atomic_t nr_handles;
 	u32 next_handle;
 	struct rw_semaphore map_lock;
 	struct inode *inode;
@@ -53,6 +58,7 @@ struct exo_env {
 	struct user_struct *user;
 	struct net *net;
 	wait_queue_head_t wait;
+	struct exo_refusals refusals;
 };
 
 int exo_env_init(void);
@@ -66,9 +72,15 @@ bool exo_env_ready(struct exo_env *env);
 int exo_env_mmap(struct exo_env *env, struct vm_area_struct *vma);
 
 struct exo_object *exo_env_get(struct exo_env *env, u32 handle,
-			       enum exo_object_type type);
+			       enum exo_object_type type, u32 rights,
+			       struct exo_scope *scope);
+struct exo_cap *exo_env_get_cap(struct exo_env *env, u32 handle);
+int exo_env_refuse(struct exo_env *env, u32 handle,
+		   const struct exo_refusal_reason *why);
+int exo_env_refuse_range(struct exo_env *env, u32 handle, u64 want, u64 have);
+void exo_env_zap(struct exo_env *env, u32 handle);
 int exo_env_reserve(struct exo_env *env, u32 *handle);
-void exo_env_publish(struct exo_env *env, u32 handle, struct exo_object *obj);
+void exo_env_publish(struct exo_env *env, u32 handle, struct exo_cap *cap);
 void exo_env_unreserve(struct exo_env *env, u32 handle);
 int exo_env_drop(struct exo_env *env, u32 handle);
 

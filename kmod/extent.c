@@ -23,6 +23,8 @@
 
 #include <linux/exo.h>
 
+#include "cap.h"
+#include "check.h"
 #include "command.h"
 #include "disk.h"
 #include "extent.h"
@@ -71,11 +73,13 @@ static void extent_destroy(struct exo_object *obj)
 
 const struct exo_object_ops exo_extent_ops = {
 	.name		= "extent",
+	.uapi_type	= EXO_TYPE_EXTENT,
+	.divisible	= true,
 	.close		= extent_close,
 	.destroy	= extent_destroy,
 };
 
-/* A handle for @record, which counts as open already; takes a reference. */
+/* A root capability for @record, which counts as open already; takes a reference. */
 static int extent_install(struct exo_command *cmd, struct exo_record *record,
 			  u32 rights)
 {
@@ -87,8 +91,8 @@ static int extent_install(struct exo_command *cmd, struct exo_record *record,
 		return -ENOMEM;
 	kref_get(&record->refs);
 	extent->record = record;
-	extent->rights = rights;
-	exo_object_setup(&extent->obj, EXO_OBJECT_EXTENT);
+	exo_object_setup(&extent->obj, EXO_OBJECT_EXTENT,
+			 rights | EXO_RIGHT_SHARE, record->nr_blocks);
 	rc = exo_command_install(cmd, &extent->obj);
 	if (rc)
 		exo_object_put(&extent->obj);
@@ -379,31 +383,60 @@ static int delete(struct exo_extent *extent)
 	return rc;
 }
 
+/*
+ * Deleting is for the owner, by the handle that opening gave, while nobody else
+ * holds a part of it. An exported fd that nobody imported from does not count.
+ */
+static int check_delete(const struct exo_env *env, const struct exo_cap *cap,
+			const struct exo_extent *extent)
+{
+	if (!EXO_CHECK(extent_delete_owner,
+		       uid_eq(env->cred->euid, extent->record->uid) ||
+		       capable(CAP_SYS_ADMIN)) ||
+	    !EXO_CHECK(extent_delete_root, !cap->depth))
+		return -EACCES;
+	if (!EXO_CHECK(extent_delete_shared,
+		       atomic_read(&extent->obj.nr_caps) <= 1))
+		return -EBUSY;
+	return 0;
+}
+
 /**
  * exo_extent_delete() - EXO_CMD_EXTENT_DELETE
  * @cmd: struct exo_extent_delete
  *
  * Context: sleeps. Return: 0; -EINVAL reserved not zero; -ENOENT; -EBADF;
- * -EACCES not the owner; -EBUSY open elsewhere, or I/O in flight; -EIO.
+ * -ESTALE; -EACCES not the owner, or a derived handle; -EBUSY open elsewhere,
+ * a part of it held by others, or I/O in flight; -EIO.
  */
 int exo_extent_delete(struct exo_command *cmd)
 {
 	struct exo_extent_delete *arg = cmd->arg;
 	struct exo_extent *extent;
-	int rc = -EACCES;
+	struct exo_scope scope;
+	struct exo_cap *cap;
+	int rc;
 
 	if (arg->reserved)
 		return -EINVAL;
-	extent = exo_extent_get(cmd->env, arg->handle);
-	if (IS_ERR(extent))
-		return PTR_ERR(extent);
-	if (uid_eq(cmd->env->cred->euid, extent->record->uid) ||
-	    capable(CAP_SYS_ADMIN))
+	cap = exo_env_get_cap(cmd->env, arg->handle);
+	if (IS_ERR(cap))
+		return PTR_ERR(cap);
+	extent = exo_extent_get(cmd->env, arg->handle, 0, &scope);
+	rc = PTR_ERR_OR_ZERO(extent);
+	if (rc)
+		goto out_cap;
+	rc = check_delete(cmd->env, cap, extent);
+	if (!rc)
 		rc = delete(extent);
 	/* Another thread may have closed the handle just now: all the same. */
-	if (!rc)
+	if (!rc) {
+		exo_cap_end(cap, EXO_REFUSED_REVOKED);
 		exo_env_drop(cmd->env, arg->handle);
+	}
 	exo_object_put(&extent->obj);
+out_cap:
+	exo_cap_put(cap);
 	return rc;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Extent: a handle to a run of blocks, with rights. What it is a handle to,
- * shared with other handles, is a struct exo_record of the catalogue.
+ * Extent: an opening of a run of blocks. What is open, by others too, is a
+ * struct exo_record of the catalogue.
  */
 #ifndef EXO_KMOD_EXTENT_H
 #define EXO_KMOD_EXTENT_H
@@ -16,13 +16,11 @@
  * struct exo_extent - an open extent
  * @obj: head
  * @record: what is open
- * @rights: EXO_RIGHT_*
- * @closed: the handle is gone; guarded by the disk's lock
+ * @closed: no capability is left; guarded by the disk's lock
  */
 struct exo_extent {
 	struct exo_object obj;
 	struct exo_record *record;
-	u32 rights;
 	bool closed;
 };
 
@@ -30,15 +28,19 @@ struct exo_extent {
  * exo_extent_get() - look an extent up
  * @env: the env
  * @handle: its handle
+ * @rights: EXO_RIGHT_* that the use needs
+ * @scope: set to the blocks that the handle covers
  *
  * Context: any but interrupt. Return: the extent with a reference that the
- * caller puts (exo_object_put() or exo_object_put_atomic()), or ERR_PTR:
- * -ENOENT no such handle, -EBADF not an extent.
+ * caller puts (exo_object_put() or exo_object_put_atomic()), or ERR_PTR: as
+ * exo_env_get().
  */
 static inline struct exo_extent *exo_extent_get(struct exo_env *env,
-						u32 handle)
+						u32 handle, u32 rights,
+						struct exo_scope *scope)
 {
-	struct exo_object *obj = exo_env_get(env, handle, EXO_OBJECT_EXTENT);
+	struct exo_object *obj = exo_env_get(env, handle, EXO_OBJECT_EXTENT,
+					     rights, scope);
 
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);

@@ -203,6 +203,7 @@ static bool flow_ready(struct exo_object *obj)
 
 const struct exo_object_ops exo_flow_ops = {
 	.name		= "flow",
+	.uapi_type	= EXO_TYPE_FLOW,
 	.pages		= flow_pages,
 	.ready		= flow_ready,
 	.close		= flow_close,
@@ -272,7 +273,9 @@ static struct exo_flow *flow_new(struct exo_env *env, struct exo_netdev *nd,
 		flow_free(flow);
 		return ERR_PTR(rc);
 	}
-	exo_object_setup(&flow->obj, EXO_OBJECT_FLOW);
+	exo_object_setup(&flow->obj, EXO_OBJECT_FLOW,
+			 EXO_RIGHT_READ | EXO_RIGHT_WRITE,
+			 flow->pages->nr_pages);
 	/* For tx_refs, dropped by exo_txdone_put() */
 	exo_object_hold(&flow->obj);
 	return flow;

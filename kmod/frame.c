@@ -6,6 +6,7 @@
 
 #include <linux/exo.h>
 
+#include "check.h"
 #include "command.h"
 #include "frame.h"
 
@@ -24,6 +25,8 @@ static void frame_destroy(struct exo_object *obj)
 
 const struct exo_object_ops exo_frame_ops = {
 	.name		= "frame",
+	.uapi_type	= EXO_TYPE_FRAME,
+	.divisible	= true,
 	.pages		= frame_pages,
 	.destroy	= frame_destroy,
 };
@@ -43,7 +46,8 @@ static struct exo_frame *frame_new(struct exo_env *env, u32 nr_pages,
 		return ERR_CAST(pages);
 	}
 	frame->pages = pages;
-	exo_object_setup(&frame->obj, EXO_OBJECT_FRAME);
+	exo_object_setup(&frame->obj, EXO_OBJECT_FRAME, EXO_ALL_RIGHTS,
+			 nr_pages);
 	return frame;
 }
 
@@ -60,9 +64,14 @@ int exo_frame_alloc(struct exo_command *cmd)
 	struct exo_frame *frame;
 	int rc;
 
-	if (!arg->nr_pages || arg->nr_pages > EXO_MAX_PAGES ||
-	    arg->order > EXO_MAX_ORDER ||
-	    !IS_ALIGNED(arg->nr_pages, 1U << arg->order))
+	if (!EXO_CHECK(frame_pages_some, arg->nr_pages) ||
+	    !EXO_CHECK(frame_pages_max, arg->nr_pages <= EXO_MAX_PAGES) ||
+	    !EXO_CHECK(frame_order_max, arg->order <= EXO_MAX_ORDER) ||
+	    !EXO_CHECK(frame_aligned,
+		       IS_ALIGNED(arg->nr_pages, 1U << arg->order)) ||
+	    !EXO_CHECK(frame_placement_clear,
+		       !(arg->node | arg->colour_mask | arg->colour_value |
+			 arg->pool | arg->array)))
 		return -EINVAL;
 	frame = frame_new(cmd->env, arg->nr_pages, arg->order);
 	if (IS_ERR(frame))

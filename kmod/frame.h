@@ -23,14 +23,19 @@ struct exo_frame {
  * exo_frame_get() - look a frame up
  * @env: the env
  * @handle: its handle
+ * @rights: EXO_RIGHT_* that the use needs
+ * @scope: set to the pages that the handle covers
  *
  * Context: any but interrupt. Return: the frame with a reference that the
- * caller puts (exo_object_put() or exo_object_put_atomic()), or ERR_PTR:
- * -ENOENT no such handle, -EBADF not a frame.
+ * caller puts (exo_object_put() or exo_object_put_atomic()), or ERR_PTR: as
+ * exo_env_get().
  */
-static inline struct exo_frame *exo_frame_get(struct exo_env *env, u32 handle)
+static inline struct exo_frame *exo_frame_get(struct exo_env *env, u32 handle,
+					      u32 rights,
+					      struct exo_scope *scope)
 {
-	struct exo_object *obj = exo_env_get(env, handle, EXO_OBJECT_FRAME);
+	struct exo_object *obj = exo_env_get(env, handle, EXO_OBJECT_FRAME,
+					     rights, scope);
 
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);

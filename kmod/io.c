@@ -24,6 +24,7 @@
 
 #include <linux/exo.h>
 
+#include "check.h"
 #include "command.h"
 #include "compat/uring.h"
 #include "disk.h"
@@ -37,6 +38,7 @@
  * struct io_kind - what an operation is made of; by EXO_IO_*
  * @opf: for the bio
  * @rights: the extent handle needs one of these
+ * @frame_rights: the frame handle needs this
  * @flags: EXO_IO_F_* it may have
  * @range: has blocks
  * @frame: has a frame
@@ -44,6 +46,7 @@
 struct io_kind {
 	blk_opf_t opf;
 	u32 rights;
+	u32 frame_rights;
 	u32 flags;
 	bool range;
 	bool frame;
@@ -52,11 +55,13 @@ struct io_kind {
 static const struct io_kind io_kinds[] = {
 	[EXO_IO_READ] = {
 		.opf = REQ_OP_READ, .rights = EXO_RIGHT_READ,
+		.frame_rights = EXO_RIGHT_WRITE,
 		.range = true, .frame = true,
 	},
 	[EXO_IO_WRITE] = {
 		.opf = REQ_OP_WRITE | REQ_SYNC | REQ_IDLE,
-		.rights = EXO_RIGHT_WRITE, .flags = EXO_IO_F_FUA,
+		.rights = EXO_RIGHT_WRITE, .frame_rights = EXO_RIGHT_READ,
+		.flags = EXO_IO_F_FUA,
 		.range = true, .frame = true,
 	},
 	[EXO_IO_FLUSH] = {
@@ -76,16 +81,19 @@ static const struct io_kind io_kinds[] = {
 /* Decode --------------------------------------------------------------- */
 
 /**
- * struct lookups - where handles are looked up; a batch keeps what it found
+ * struct lookups - where handles are looked up; a chunk keeps what it found
  * @env: the caller's env
  * @extent: last extent found, a reference, or NULL
  * @frame: last frame found, a reference, or NULL
  * @extent_handle: its handle
  * @frame_handle: its handle
+ * @extent_scope: what the handle covers of it
+ * @frame_scope: likewise
  *
- * Operations of a batch mostly name the same two objects. A handle that is
- * closed meanwhile stays good until the end of the batch, as it would have if
- * it had been closed a little later.
+ * Operations mostly name the same two objects. A handle that is closed or
+ * revoked meanwhile stays good until the end of the chunk, as if that had come
+ * a little later; not longer, for between chunks the caller's memory is read,
+ * which the caller can make last.
  */
 struct lookups {
 	struct exo_env *env;
@@ -93,6 +101,8 @@ struct lookups {
 	struct exo_frame *frame;
 	u32 extent_handle;
 	u32 frame_handle;
+	struct exo_scope extent_scope;
+	struct exo_scope frame_scope;
 };
 
 static void lookups_end(struct lookups *found)
@@ -101,21 +111,25 @@ static void lookups_end(struct lookups *found)
 		exo_object_put(&found->extent->obj);
 	if (found->frame)
 		exo_object_put(&found->frame->obj);
+	found->extent = NULL;
+	found->frame = NULL;
 }
 
 /* Return: a reference for the caller, or ERR_PTR as exo_extent_get(). */
 static struct exo_extent *find_extent(struct lookups *found, u32 handle)
 {
 	struct exo_extent *extent = found->extent;
+	struct exo_scope scope;
 
 	if (!extent || found->extent_handle != handle) {
-		extent = exo_extent_get(found->env, handle);
+		extent = exo_extent_get(found->env, handle, 0, &scope);
 		if (IS_ERR(extent))
 			return extent;
 		if (found->extent)
 			exo_object_put(&found->extent->obj);
 		found->extent = extent;
 		found->extent_handle = handle;
+		found->extent_scope = scope;
 	}
 	exo_object_hold(&extent->obj);
 	return extent;
@@ -125,15 +139,17 @@ static struct exo_extent *find_extent(struct lookups *found, u32 handle)
 static struct exo_frame *find_frame(struct lookups *found, u32 handle)
 {
 	struct exo_frame *frame = found->frame;
+	struct exo_scope scope;
 
 	if (!frame || found->frame_handle != handle) {
-		frame = exo_frame_get(found->env, handle);
+		frame = exo_frame_get(found->env, handle, 0, &scope);
 		if (IS_ERR(frame))
 			return frame;
 		if (found->frame)
 			exo_object_put(&found->frame->obj);
 		found->frame = frame;
 		found->frame_handle = handle;
+		found->frame_scope = scope;
 	}
 	exo_object_hold(&frame->obj);
 	return frame;
@@ -161,41 +177,74 @@ static int decode_shape(const struct exo_io *io, struct io_kind *kind)
 	return 0;
 }
 
-/* The blocks, inside the extent. */
-static int decode_range(const struct exo_io *io, struct exo_io_op *op)
+/* One of the rights is enough. */
+static int check_rights(struct lookups *found, u32 handle,
+			const struct exo_scope *scope, u32 rights)
 {
-	const struct exo_record *record = op->extent->record;
+	struct exo_refusal_reason why = {
+		.reason = EXO_REFUSED_RIGHTS, .want = rights,
+		.have = scope->rights,
+	};
+
+	if (EXO_CHECK(io_rights, scope->rights & rights))
+		return 0;
+	return exo_env_refuse(found->env, handle, &why);
+}
+
+/* The blocks, inside what the extent's handle covers. */
+static int decode_range(struct lookups *found, const struct exo_io *io,
+			struct exo_io_op *op)
+{
+	const struct exo_scope *scope = &found->extent_scope;
 	u64 end;
 
-	if (check_add_overflow(io->block, (u64)io->nr_blocks, &end))
+	if (!EXO_CHECK(io_block_wrap,
+		       !check_add_overflow(io->block, (u64)io->nr_blocks, &end)))
 		return -EOVERFLOW;
-	if (end > record->nr_blocks)
-		return -EINVAL;
-	op->block = record->start + io->block;
+	if (!EXO_CHECK(io_block_range, end <= scope->nr))
+		return exo_env_refuse_range(found->env, io->extent, end,
+					    scope->nr);
+	op->block = op->extent->record->start + scope->start + io->block;
 	op->nr_blocks = io->nr_blocks;
 	return 0;
 }
 
-/* The pages, inside the frame. */
-static int decode_frame(struct lookups *found, const struct exo_io *io,
-			struct exo_io_op *op)
+static int check_frame(struct lookups *found, const struct exo_io *io,
+		       const struct io_kind *kind)
 {
-	struct exo_frame *frame = find_frame(found, io->frame);
-	int rc = -EINVAL;
+	const struct exo_scope *scope = &found->frame_scope;
 	u32 end;
+	int rc;
+
+	rc = check_rights(found, io->frame, scope, kind->frame_rights);
+	if (rc)
+		return rc;
+	if (!EXO_CHECK(io_page_wrap,
+		       !check_add_overflow(io->frame_page, io->nr_blocks, &end)))
+		return -EOVERFLOW;
+	if (!EXO_CHECK(io_page_range, end <= scope->nr))
+		return exo_env_refuse_range(found->env, io->frame, end,
+					    scope->nr);
+	return 0;
+}
+
+/* The pages, inside what the frame's handle covers. */
+static int decode_frame(struct lookups *found, const struct exo_io *io,
+			const struct io_kind *kind, struct exo_io_op *op)
+{
+	const struct exo_scope *scope = &found->frame_scope;
+	struct exo_frame *frame = find_frame(found, io->frame);
+	int rc;
 
 	if (IS_ERR(frame))
 		return PTR_ERR(frame);
-	if (check_add_overflow(io->frame_page, io->nr_blocks, &end))
-		rc = -EOVERFLOW;
-	else if (end <= frame->pages->nr_pages)
-		rc = 0;
+	rc = check_frame(found, io, kind);
 	if (rc) {
 		exo_object_put(&frame->obj);
 		return rc;
 	}
-	op->frame_page = array_index_nospec(io->frame_page,
-					    frame->pages->nr_pages);
+	op->frame_page = scope->start +
+			 array_index_nospec(io->frame_page, scope->nr);
 	op->frame = frame;
 	op->pages = true;
 	return 0;
@@ -227,11 +276,12 @@ static int decode_objects(struct lookups *found, const struct exo_io *io,
 {
 	int rc;
 
-	if (!(op->extent->rights & kind->rights))
-		return -EACCES;
-	rc = decode_range(io, op);
+	rc = check_rights(found, io->extent, &found->extent_scope,
+			  kind->rights);
+	if (!rc)
+		rc = decode_range(found, io, op);
 	if (!rc && kind->frame)
-		rc = decode_frame(found, io, op);
+		rc = decode_frame(found, io, kind, op);
 	if (rc)
 		return rc;
 	/* The count also keeps the device open, so it comes first. */
@@ -323,6 +373,7 @@ static int submit_batch(struct lookups *found, struct exo_cq *cq, u64 array,
 				    stride, min_t(u32, nr - *accepted, CHUNK));
 		if (loaded < 0)
 			return loaded;
+		lookups_end(found);
 		for (i = 0; i < loaded; i++) {
 			rc = submit_one(found, cq, &ios[i], stride);
 			if (rc)

@@ -72,12 +72,14 @@ int exo_flow_kick(struct exo_command *cmd)
 {
 	struct exo_flow_kick *arg = cmd->arg;
 	struct exo_object *obj;
+	struct exo_scope scope;
 	int rc;
 
 	if (!EXO_CHECK(kick_wait,
 		       !cmd->uring || !(arg->flags & EXO_FLOW_KICK_WAIT)))
 		return -EOPNOTSUPP;
-	obj = exo_env_get(cmd->env, arg->flow, EXO_OBJECT_FLOW);
+	obj = exo_env_get(cmd->env, arg->flow, EXO_OBJECT_FLOW,
+			  EXO_RIGHT_WRITE, &scope);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	rc = kick(container_of(obj, struct exo_flow, obj), arg);

@@ -14,6 +14,7 @@
 
 #include <linux/exo.h>
 
+#include "cap.h"
 #include "check.h"
 #include "command.h"
 #include "compat/uring.h"
@@ -126,6 +127,7 @@ static void __exit exo_exit(void)
 	exo_net_exit();
 	exo_disk_exit();
 	exo_io_exit();
+	exo_expiry_exit();
 	exo_object_exit();
 }
 

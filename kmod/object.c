@@ -83,22 +83,27 @@ static void release_atomic(struct kref *refs)
  * exo_object_setup() - initialise the head of a new object
  * @obj: the head, in zeroed memory
  * @type: its type
+ * @rights: EXO_RIGHT_* that come with it
+ * @nr_units: its length, in blocks or pages
  *
  * The caller owns the one reference; from here on the object must be ended by
  * exo_object_put(), which calls the type's destroy.
  */
-void exo_object_setup(struct exo_object *obj, enum exo_object_type type)
+void exo_object_setup(struct exo_object *obj, enum exo_object_type type,
+		      u32 rights, u64 nr_units)
 {
 	kref_init(&obj->refs);
 	obj->type = type;
+	obj->rights = rights;
+	obj->nr_units = nr_units;
 	atomic_inc(&nr_objects);
 }
 
 /**
- * exo_object_close() - unbind an object whose handle is gone
- * @obj: the object; the caller still holds the handle's reference
+ * exo_object_close() - unbind an object that no capability is left to
+ * @obj: the object; the caller still holds a reference
  *
- * Context: sleeps. Called exactly once in the life of a published object.
+ * Context: sleeps. Called exactly once in the life of an object that had one.
  */
 void exo_object_close(struct exo_object *obj)
 {

@@ -3,13 +3,14 @@
  * Objects: what a handle stands for.
  *
  * Each resource (frame, extent, cq, flow) is a struct that embeds an
- * exo_object and one row in object_ops[]. A handle holds one reference; work
- * in flight (a bio, a packet) holds others, so that memory outlives the handle
- * exactly as long as a device may still touch it.
+ * exo_object and one row in object_ops[]. Each capability to it (cap.h) holds
+ * one reference; work in flight (a bio, a packet) holds others, so that memory
+ * outlives the last capability exactly as long as a device may still touch it.
  */
 #ifndef EXO_KMOD_OBJECT_H
 #define EXO_KMOD_OBJECT_H
 
+#include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/kref.h>
 #include <linux/workqueue.h>
@@ -33,28 +34,38 @@ enum exo_object_type {
 
 /**
  * struct exo_object - head of every resource
- * @refs: handle + work in flight + lookups
+ * @refs: capabilities + work in flight + lookups
  * @type: row in object_ops[]
+ * @rights: EXO_RIGHT_* of its root capability
+ * @nr_units: its length: blocks of an extent, else pages
+ * @nr_caps: capabilities that have not ended; closed with the last one
  * @release_work: carries the last put out of atomic context
  */
 struct exo_object {
 	struct kref refs;
 	enum exo_object_type type;
+	u32 rights;
+	u64 nr_units;
+	atomic_t nr_caps;
 	struct work_struct release_work;
 };
 
 /**
  * struct exo_object_ops - what a type does at the turns of its life
  * @name: for messages
+ * @uapi_type: EXO_TYPE_*
+ * @divisible: capabilities can be derived and exported
  * @pages: memory that may be mapped, or NULL
  * @ready: true while the library has something to consume; called under the
  *         env's xa_lock, must not sleep; NULL if the type has no ring
- * @close: the handle is gone: unbind from the world so that nothing new
+ * @close: the last capability is gone: unbind from the world so that nothing new
  *         begins. Sleeps; never fails. NULL if there is nothing to unbind
  * @destroy: last reference gone: free. Sleeps; never fails
  */
 struct exo_object_ops {
 	const char *name;
+	u32 uapi_type;
+	bool divisible;
 	struct exo_pages *(*pages)(struct exo_object *obj);
 	bool (*ready)(struct exo_object *obj);
 	void (*close)(struct exo_object *obj);
@@ -71,7 +82,8 @@ int exo_object_init(void);
 void exo_object_exit(void);
 u64 exo_object_count(void);
 
-void exo_object_setup(struct exo_object *obj, enum exo_object_type type);
+void exo_object_setup(struct exo_object *obj, enum exo_object_type type,
+		      u32 rights, u64 nr_units);
 void exo_object_close(struct exo_object *obj);
 void exo_object_put(struct exo_object *obj);
 void exo_object_put_atomic(struct exo_object *obj);

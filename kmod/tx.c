@@ -47,6 +47,7 @@
  * @handles: of @frames
  * @frames: of its pieces, a reference each, kept for the descriptors after it:
  *          in most batches each has the same frames at the same places
+ * @scopes: what the handles cover of @frames
  */
 struct sender {
 	struct exo_flow *flow;
@@ -55,6 +56,7 @@ struct sender {
 	u32 payload;
 	u32 handles[EXO_TX_MAX_FRAGS];
 	struct exo_frame *frames[EXO_TX_MAX_FRAGS];
+	struct exo_scope scopes[EXO_TX_MAX_FRAGS];
 };
 
 static struct iphdr *desc_ip(struct exo_tx_desc *desc)
@@ -222,16 +224,18 @@ static struct exo_frame *get_frame(struct sender *s, u16 i)
 {
 	u32 handle = s->desc.frag[i].frame;
 	struct exo_frame *frame;
+	struct exo_scope scope;
 
 	if (likely(s->frames[i] && s->handles[i] == handle))
 		return s->frames[i];
-	frame = exo_frame_get(s->flow->env, handle);
+	frame = exo_frame_get(s->flow->env, handle, EXO_RIGHT_READ, &scope);
 	if (IS_ERR(frame))
 		return NULL;
 	if (s->frames[i])
 		exo_object_put_atomic(&s->frames[i]->obj);
 	s->frames[i] = frame;
 	s->handles[i] = handle;
+	s->scopes[i] = scope;
 	return frame;
 }
 
@@ -250,24 +254,29 @@ static u32 run_shift(const struct exo_pages *pages)
 	return PAGE_SHIFT + pages->order;
 }
 
-/* Fills s->frames; a run of pages becomes one fragment of the packet. */
+/*
+ * Fills s->frames, and makes offsets count from the frame's own start; a run of
+ * pages becomes one fragment of the packet.
+ */
 static u32 get_frames(struct sender *s)
 {
 	u32 nr_runs = 0;
 	u16 i;
 
 	for (i = 0; i < s->desc.nr_frags; i++) {
-		const struct exo_tx_frag *frag = &s->desc.frag[i];
+		struct exo_tx_frag *frag = &s->desc.frag[i];
 		const struct exo_frame *frame = get_frame(s, i);
+		const struct exo_scope *scope = &s->scopes[i];
 		u64 bytes;
 		u32 shift;
 
 		if (!EXO_CHECK(tx_frame, frame))
 			return EXO_TX_BAD_FRAG;
-		bytes = (u64)frame->pages->nr_pages << PAGE_SHIFT;
+		bytes = scope->nr << PAGE_SHIFT;
 		if (!EXO_CHECK(tx_frag_offset, frag->offset < bytes) ||
 		    !EXO_CHECK(tx_frag_len, frag->len <= bytes - frag->offset))
 			return EXO_TX_BAD_FRAG;
+		frag->offset += scope->start << PAGE_SHIFT;
 		shift = run_shift(frame->pages);
 		nr_runs += ((frag->offset + frag->len - 1) >> shift) -
 			   (frag->offset >> shift) + 1;

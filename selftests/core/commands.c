@@ -65,7 +65,7 @@ static void test_matrices(int fd)
 		}, {
 			.name = "FRAME_ALLOC", .cmd = EXO_CMD_FRAME_ALLOC,
 			.size = sizeof(struct exo_frame_alloc),
-			.min = sizeof(struct exo_frame_alloc),
+			.min = offsetof(struct exo_frame_alloc, node),
 			.fill = fill_alloc, .undo = undo_alloc,
 			.outputs = true,
 		},
@@ -99,9 +99,9 @@ static void test_unknown(int fd)
 		0, ~0U, EXO_NR_QUERY,
 		_IO(EXO_IOC_TYPE, 0), _IO(EXO_IOC_TYPE, EXO_NR_QUERY - 1),
 		_IO(EXO_IOC_TYPE, EXO_NR_STATS + 1),
-		_IO(EXO_IOC_TYPE, EXO_NR_FRAME_ALLOC + 1),
+		_IO(EXO_IOC_TYPE, EXO_NR_FRAME_INFO + 1),
 		_IO(EXO_IOC_TYPE, EXO_NR_IO + 1),
-		_IO(EXO_IOC_TYPE, EXO_NR_FLOW_KICK + 1),
+		_IO(EXO_IOC_TYPE, EXO_NR_POLICY_LIST + 1),
 		_IO(EXO_IOC_TYPE, 0xff), _IO('x', EXO_NR_QUERY),
 		_IOR(EXO_IOC_TYPE, EXO_NR_QUERY, struct exo_query),
 		_IOWR(EXO_IOC_TYPE, EXO_NR_QUERY, struct exo_query),
@@ -115,7 +115,7 @@ static void test_unknown(int fd)
 		is(exo_ioctl(fd, cmds[i], &q), -ENOTTY,
 		   "command %#x is unknown", cmds[i]);
 	for (nr = 0; nr < 256; nr++) {
-		if (nr >= EXO_NR_QUERY && nr <= EXO_NR_FLOW_KICK)
+		if (nr >= EXO_NR_QUERY && nr <= EXO_NR_POLICY_LIST)
 			continue;
 		if (exo_ioctl(fd, _IO(EXO_IOC_TYPE, nr), &q) != -ENOTTY)
 			break;

@@ -97,7 +97,7 @@ static void test_refusals(struct io_uring *ring, int fd)
 	is(call(ring, fd, _IO('x', EXO_NR_QUERY), &q, 0), -ENOTTY,
 	   "another type");
 	for (nr = 0; nr < 256; nr++) {
-		if (nr >= EXO_NR_QUERY && nr <= EXO_NR_FLOW_KICK)
+		if (nr >= EXO_NR_QUERY && nr <= EXO_NR_POLICY_LIST)
 			continue;
 		if (call(ring, fd, _IO(EXO_IOC_TYPE, nr), &q, 0) != -ENOTTY)
 			break;

@@ -386,7 +386,7 @@ struct exo_cap_revoke {
  * @out_depth: steps below the root, 0 to EXO_CAP_MAX_DEPTH
  * @out_nr_children: capabilities derived or imported directly from it
  * @out_start: first page or block in the whole object
- * @out_nr: pages or blocks, 0 for a type without
+ * @out_nr: pages or blocks
  * @out_expires_ns: on CLOCK_BOOTTIME, or 0
  * @out_mmap_offset: offset for mmap(2), types with memory only, else 0
  */

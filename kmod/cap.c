@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Capability: making, judging and ending them; see cap.h. */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "cap.h"
+#include "check.h"
+#include "env.h"
+
+/* A root and its tree are one piece of memory; the tree's last user frees it. */
+struct root {
+	struct exo_cap cap;
+	struct exo_cap_tree tree;
+};
+
+/* Making --------------------------------------------------------------- */
+
+static void cap_setup(struct exo_cap *cap, struct exo_cap_tree *tree,
+		      struct exo_object *obj)
+{
+	refcount_set(&cap->refs, 1);
+	INIT_LIST_HEAD(&cap->children);
+	INIT_LIST_HEAD(&cap->sibling);
+	timerqueue_init(&cap->expiry);
+	cap->tree = tree;
+	cap->obj = obj;
+	cap->type = obj->type;
+	atomic_inc(&obj->nr_caps);
+}
+
+/**
+ * exo_cap_new_root() - the capability that comes with an object
+ * @obj: a new object; on success the capability owns the caller's reference
+ *
+ * Context: sleeps. Return: the capability, or NULL for want of memory.
+ */
+struct exo_cap *exo_cap_new_root(struct exo_object *obj)
+{
+	struct root *root = kzalloc(sizeof(*root), EXO_GFP_USER);
+
+	if (!root)
+		return NULL;
+	refcount_set(&root->tree.refs, 1);
+	spin_lock_init(&root->tree.lock);
+	mutex_init(&root->tree.revoking);
+	cap_setup(&root->cap, &root->tree, obj);
+	root->cap.scope.rights = obj->rights;
+	root->cap.scope.nr = obj->nr_units;
+	return &root->cap;
+}
+
+static u64 earlier(u64 a_ns, u64 b_ns)
+{
+	return a_ns && b_ns ? min(a_ns, b_ns) : a_ns ?: b_ns;
+}
+
+/* The parent may have ended, or what is made from it may have been revoked. */
+static bool __may_attach(const struct exo_cap *parent,
+			 const struct exo_cap_want *want,
+			 struct exo_refusal_reason *why)
+{
+	lockdep_assert_held(&parent->tree->lock);
+	if (!exo_cap_alive(parent, why))
+		return false;
+	if (!EXO_CHECK(cap_epoch, want->epoch == parent->epoch)) {
+		why->reason = EXO_REFUSED_REVOKED;
+		return false;
+	}
+	if (!EXO_CHECK(cap_depth, parent->depth < EXO_CAP_MAX_DEPTH)) {
+		why->reason = EXO_REFUSED_DEPTH;
+		why->want = parent->depth + 1;
+		why->have = EXO_CAP_MAX_DEPTH;
+		return false;
+	}
+	if (!EXO_CHECK(cap_tree_limit, parent->tree->nr < EXO_CAP_MAX_TREE)) {
+		why->reason = EXO_REFUSED_TREE;
+		why->want = parent->tree->nr + 1;
+		why->have = EXO_CAP_MAX_TREE;
+		return false;
+	}
+	return true;
+}
+
+static void __attach(struct exo_cap *cap, struct exo_cap *parent,
+		     const struct exo_cap_want *want)
+{
+	struct exo_object *obj = want->obj ?: parent->obj;
+
+	if (!want->obj)
+		exo_object_hold(obj);
+	cap_setup(cap, parent->tree, obj);
+	refcount_inc(&parent->tree->refs);
+	cap->scope = want->scope;
+	cap->expires_ns = earlier(want->expires_ns, parent->expires_ns);
+	cap->depth = parent->depth + 1;
+	cap->born = parent->epoch;
+	exo_cap_hold(parent);
+	cap->parent = parent;
+	cap->attached = true;
+	list_add_tail(&cap->sibling, &parent->children);
+	parent->nr_children++;
+	parent->tree->nr++;
+}
+
+/**
+ * exo_cap_new_child() - make a capability from another
+ * @parent: a reference held by the caller
+ * @want: narrower than @parent, which the caller has checked
+ * @why: set if it is refused
+ *
+ * Context: sleeps. Return: the capability with one reference, NULL if refused
+ * (@why says so) or for want of memory (@why is EXO_REFUSED_NOT).
+ */
+struct exo_cap *exo_cap_new_child(struct exo_cap *parent,
+				  const struct exo_cap_want *want,
+				  struct exo_refusal_reason *why)
+{
+	struct exo_cap *cap = kzalloc(sizeof(*cap), EXO_GFP_USER);
+	bool ok;
+
+	*why = (struct exo_refusal_reason){ .reason = EXO_REFUSED_NOT };
+	if (!cap)
+		return NULL;
+	spin_lock(&parent->tree->lock);
+	ok = __may_attach(parent, want, why);
+	if (ok)
+		__attach(cap, parent, want);
+	spin_unlock(&parent->tree->lock);
+	if (!ok) {
+		kfree(cap);
+		return NULL;
+	}
+	if (cap->expires_ns != parent->expires_ns)
+		exo_expiry_add(cap);
+	return cap;
+}
+
+/* Judging -------------------------------------------------------------- */
+
+static bool __chain_alive(const struct exo_cap *cap,
+			  struct exo_refusal_reason *why)
+{
+	const struct exo_cap *parent;
+
+	for (why->level = 0;; why->level++, cap = parent) {
+		why->reason = READ_ONCE(cap->ended);
+		if (why->reason)
+			return false;
+		parent = READ_ONCE(cap->parent);
+		if (!parent)
+			return true;
+		if (READ_ONCE(parent->epoch) != cap->born) {
+			why->reason = EXO_REFUSED_REVOKED;
+			return false;
+		}
+	}
+}
+
+/**
+ * exo_cap_alive() - has neither it nor a capability above it ended?
+ * @cap: the capability, a reference or the lock of a table that has one
+ * @why: set if it has
+ *
+ * An answer is good for as long as the caller holds a lock that those who end
+ * capabilities take after marking: see cap.h.
+ *
+ * Context: any. Return: true if it may be used.
+ */
+bool exo_cap_alive(const struct exo_cap *cap, struct exo_refusal_reason *why)
+{
+	bool alive;
+	u64 now;
+
+	/* A parent that goes meanwhile stays readable. */
+	rcu_read_lock();
+	alive = EXO_CHECK(cap_alive, __chain_alive(cap, why));
+	rcu_read_unlock();
+	if (!alive || likely(!cap->expires_ns))
+		return alive;
+	now = ktime_get_boottime_ns();
+	if (EXO_CHECK(cap_expiry, now < cap->expires_ns))
+		return true;
+	why->reason = EXO_REFUSED_EXPIRED;
+	why->level = 0;
+	why->want = now;
+	why->have = cap->expires_ns;
+	return false;
+}
+
+/**
+ * exo_cap_covers() - does it have these rights?
+ * @cap: the capability
+ * @rights: EXO_RIGHT_*
+ * @why: set if it has not
+ *
+ * Context: any. Return: true if it has them all.
+ */
+bool exo_cap_covers(const struct exo_cap *cap, u32 rights,
+		    struct exo_refusal_reason *why)
+{
+	if (EXO_CHECK(cap_rights, !(rights & ~cap->scope.rights)))
+		return true;
+	why->reason = EXO_REFUSED_RIGHTS;
+	why->level = 0;
+	why->want = rights;
+	why->have = cap->scope.rights;
+	return false;
+}
+
+/* Letting go ----------------------------------------------------------- */
+
+static void tree_put(struct exo_cap_tree *tree)
+{
+	struct root *root = container_of(tree, struct root, tree);
+
+	if (refcount_dec_and_test(&tree->refs))
+		kfree_rcu(root, cap.rcu);
+}
+
+static void object_let_go(struct exo_object *obj)
+{
+	if (!obj)
+		return;
+	if (atomic_dec_and_test(&obj->nr_caps))
+		exo_object_close(obj);
+	exo_object_put(obj);
+}
+
+/* Return: the parent, whose reference is the caller's now, or NULL. */
+static struct exo_cap *__detach(struct exo_cap *cap)
+{
+	lockdep_assert_held(&cap->tree->lock);
+	if (!cap->attached)
+		return NULL;
+	cap->attached = false;
+	list_del_init(&cap->sibling);
+	cap->parent->nr_children--;
+	cap->tree->nr--;
+	return cap->parent;
+}
+
+/* Return: the parent to be put, or NULL. */
+static struct exo_cap *cap_release(struct exo_cap *cap)
+{
+	struct exo_cap_tree *tree = cap->tree;
+	struct exo_cap *parent;
+	bool is_root = !cap->depth;
+
+	exo_expiry_cancel(cap);
+	spin_lock(&tree->lock);
+	parent = __detach(cap);
+	spin_unlock(&tree->lock);
+	object_let_go(cap->obj);
+	if (!is_root)
+		kfree_rcu(cap, rcu);
+	tree_put(tree);
+	return parent;
+}
+
+/**
+ * exo_cap_put() - drop a reference
+ * @cap: the capability, in no page table if this is the last reference
+ *
+ * Context: sleeps.
+ */
+void exo_cap_put(struct exo_cap *cap)
+{
+	while (cap && refcount_dec_and_test(&cap->refs))
+		cap = cap_release(cap);
+}
+
+/* Ending --------------------------------------------------------------- */
+
+static struct exo_env *hold_env(struct exo_cap *cap, u32 *handle)
+{
+	struct exo_env *env;
+
+	spin_lock(&cap->tree->lock);
+	env = cap->env;
+	*handle = cap->handle;
+	if (env)
+		exo_env_hold(env);
+	spin_unlock(&cap->tree->lock);
+	return env;
+}
+
+/* Only who ends a capability, one at a time, changes its object. */
+static struct exo_object *take_object(struct exo_cap *cap, struct exo_env *env,
+				      struct exo_cap **parent)
+{
+	struct exo_object *obj = cap->obj;
+
+	spin_lock(&cap->tree->lock);
+	if (env) {
+		xa_lock(&env->handles);
+		cap->obj = NULL;
+		xa_unlock(&env->handles);
+	} else {
+		cap->obj = NULL;
+	}
+	*parent = __detach(cap);
+	spin_unlock(&cap->tree->lock);
+	return obj;
+}
+
+/* A marked capability: out of page tables, off its object and its parent. */
+static void bury(struct exo_cap *cap)
+{
+	struct exo_object *obj;
+	struct exo_cap *parent;
+	struct exo_env *env;
+	u32 handle;
+
+	env = hold_env(cap, &handle);
+	if (env) {
+		down_write(&env->map_lock);
+		obj = take_object(cap, env, &parent);
+		up_write(&env->map_lock);
+		if (object_ops[cap->type]->pages)
+			exo_env_zap(env, handle);
+		exo_env_put(env);
+	} else {
+		obj = take_object(cap, NULL, &parent);
+	}
+	exo_expiry_cancel(cap);
+	object_let_go(obj);
+	exo_cap_put(parent);
+}
+
+/*
+ * Takes the first of a list of those to be ended, and puts what was made from
+ * it at the list's end. Return: a reference, or NULL if the list is empty.
+ */
+static struct exo_cap *next_doomed(struct exo_cap_tree *tree,
+				   struct list_head *doomed, u32 why)
+{
+	struct exo_cap *cap;
+
+	spin_lock(&tree->lock);
+	while ((cap = list_first_entry_or_null(doomed, struct exo_cap,
+					       sibling))) {
+		list_del_init(&cap->sibling);
+		list_splice_tail_init(&cap->children, doomed);
+		/* One whose last reference is gone buries itself. */
+		if (refcount_inc_not_zero(&cap->refs))
+			break;
+	}
+	if (cap && !cap->ended)
+		WRITE_ONCE(cap->ended, why);
+	spin_unlock(&tree->lock);
+	return cap;
+}
+
+static u64 bury_all(struct exo_cap_tree *tree, struct list_head *doomed,
+		    u32 why)
+{
+	struct exo_cap *cap;
+	u64 nr = 0;
+
+	while ((cap = next_doomed(tree, doomed, why))) {
+		bury(cap);
+		exo_cap_put(cap);
+		nr++;
+		cond_resched();
+	}
+	return nr;
+}
+
+/* @why: EXO_REFUSED_* if the capability ends itself too, or 0. */
+static u64 end_subtree(struct exo_cap *cap, u32 why)
+{
+	struct exo_cap_tree *tree = cap->tree;
+	LIST_HEAD(doomed);
+	u64 nr = 0;
+
+	lockdep_assert_held(&tree->revoking);
+	spin_lock(&tree->lock);
+	if (why && !cap->ended) {
+		WRITE_ONCE(cap->ended, why);
+		nr = 1;
+	}
+	WRITE_ONCE(cap->epoch, cap->epoch + 1);
+	list_splice_init(&cap->children, &doomed);
+	spin_unlock(&tree->lock);
+
+	if (nr)
+		bury(cap);
+	return nr + bury_all(tree, &doomed, why ?: EXO_REFUSED_REVOKED);
+}
+
+/**
+ * exo_cap_end() - end a capability and all that was made from it
+ * @cap: a reference held by the caller
+ * @why: EXO_REFUSED_REVOKED, _EXPIRED or _REPOSSESSED
+ *
+ * When this returns none of it is mapped and no use can begin.
+ *
+ * Context: sleeps; may wait for another revocation in the same tree. Return:
+ * how many ended.
+ */
+u64 exo_cap_end(struct exo_cap *cap, u32 why)
+{
+	struct exo_cap_tree *tree = cap->tree;
+	u64 nr;
+
+	mutex_lock(&tree->revoking);
+	nr = end_subtree(cap, why);
+	mutex_unlock(&tree->revoking);
+	return nr;
+}
+
+/**
+ * exo_cap_revoke() - end what was made from a capability
+ * @cap: a reference held by the caller
+ * @self: and the capability
+ * @nr: how many ended
+ *
+ * Context: as exo_cap_end(). Return: 0, -EINTR fatal signal while waiting.
+ */
+int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr)
+{
+	struct exo_cap_tree *tree = cap->tree;
+
+	if (mutex_lock_killable(&tree->revoking))
+		return -EINTR;
+	*nr = end_subtree(cap, self ? EXO_REFUSED_REVOKED : 0);
+	mutex_unlock(&tree->revoking);
+	return 0;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Capability: what a handle or an exported fd stands for: an object, rights,
+ * a range of its units, perhaps an expiry, and a place in a tree.
+ *
+ *	root			came with the object
+ *	 +-- child		derived by its holder, same env or another
+ *	 |    +-- child		imported from an fd of that one
+ *	 +-- child
+ *
+ * References: the handle or handles' fd, and each child hold a capability; a
+ * capability holds its object until it has ended. Ending marks one word, which
+ * every use of the subtree looks at on its way up (at most EXO_CAP_MAX_DEPTH
+ * steps); then each capability of it is taken out of page tables and lets go of
+ * its object, in batches that can be preempted.
+ *
+ * Locks: tree->revoking serialises what ends capabilities; under it the env's
+ * map_lock, then tree->lock, then the env's xa_lock. tree->lock guards parents,
+ * children and @env; @obj is changed under map_lock (if in an env), tree->lock
+ * and xa_lock, so any of them is enough to read it.
+ */
+#ifndef EXO_KMOD_CAP_H
+#define EXO_KMOD_CAP_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/timerqueue.h>
+#include <linux/types.h>
+
+#include "object.h"
+#include "refusal.h"
+
+struct exo_env;
+
+#define EXO_ALL_RIGHTS	(EXO_RIGHT_READ | EXO_RIGHT_WRITE | EXO_RIGHT_SHARE)
+
+/**
+ * struct exo_scope - what a capability lets its holder do
+ * @start: first unit of the object
+ * @nr: how many units
+ * @rights: EXO_RIGHT_*
+ */
+struct exo_scope {
+	u64 start;
+	u64 nr;
+	u32 rights;
+};
+
+/**
+ * struct exo_cap_tree - what all capabilities below one root share
+ * @refs: one each
+ * @lock: see above
+ * @revoking: see above
+ * @nr: capabilities in the tree
+ */
+struct exo_cap_tree {
+	refcount_t refs;
+	spinlock_t lock;
+	struct mutex revoking;
+	u32 nr;
+};
+
+/**
+ * struct exo_cap - a capability
+ * @refs: handle or fd, children, lookups
+ * @ended: EXO_REFUSED_* why it has ended, or 0
+ * @epoch: counts the revocations of what was made from it
+ * @born: @epoch of the parent when this was made
+ * @scope: what it lets its holder do
+ * @expires_ns: CLOCK_BOOTTIME, 0 for never; not later than the parent's
+ * @type: of the object, also when that is gone
+ * @depth: steps below the root
+ * @obj: one reference, NULL once the capability has ended
+ * @parent: one reference while @attached; followed under RCU
+ * @attached: in the parent's list of children
+ * @nr_children: in @children
+ * @children: made from it
+ * @sibling: in the parent's @children, or in a list of those being ended
+ * @env: whose handle table it is in, or NULL
+ * @handle: there
+ * @tree: one reference
+ * @expiry: in the queue of expiry.c if it expires before its parent
+ * @rcu: frees it
+ */
+struct exo_cap {
+	refcount_t refs;
+	u32 ended;
+	u32 epoch;
+	u32 born;
+	struct exo_scope scope;
+	u64 expires_ns;
+	enum exo_object_type type;
+	u32 depth;
+	struct exo_object *obj;
+	struct exo_cap *parent;
+	bool attached;
+	u32 nr_children;
+	struct list_head children;
+	struct list_head sibling;
+	struct exo_env *env;
+	u32 handle;
+	struct exo_cap_tree *tree;
+	struct timerqueue_node expiry;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct exo_cap_want - what a child shall be
+ * @scope: within the parent's, checked
+ * @expires_ns: CLOCK_BOOTTIME, or 0
+ * @epoch: the parent must be at this epoch still
+ * @obj: another object than the parent's: the child takes over the caller's
+ *       reference if it is made; NULL for the parent's
+ */
+struct exo_cap_want {
+	struct exo_scope scope;
+	u64 expires_ns;
+	u32 epoch;
+	struct exo_object *obj;
+};
+
+struct exo_cap *exo_cap_new_root(struct exo_object *obj);
+struct exo_cap *exo_cap_new_child(struct exo_cap *parent,
+				  const struct exo_cap_want *want,
+				  struct exo_refusal_reason *why);
+void exo_cap_put(struct exo_cap *cap);
+bool exo_cap_alive(const struct exo_cap *cap, struct exo_refusal_reason *why);
+bool exo_cap_covers(const struct exo_cap *cap, u32 rights,
+		    struct exo_refusal_reason *why);
+int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr);
+u64 exo_cap_end(struct exo_cap *cap, u32 why);
+
+void exo_expiry_exit(void);
+void exo_expiry_add(struct exo_cap *cap);
+void exo_expiry_cancel(struct exo_cap *cap);
+
+/**
+ * exo_cap_hold() - take another reference on a capability already held
+ * @cap: the capability
+ *
+ * Context: any.
+ */
+static inline void exo_cap_hold(struct exo_cap *cap)
+{
+	refcount_inc(&cap->refs);
+}
+
+#endif /* EXO_KMOD_CAP_H */
