@@ -3,7 +3,9 @@
 # What the manual pages say: is it so? Their examples are built here for the
 # guest; examples.sh compiles them anew in other ways.
 TESTS_HOST += selftests/man/symbols.sh selftests/man/examples.sh
-TESTS_VM += selftests/man/unattached.c selftests/man/run.sh
+TESTS_VM += selftests/man/unattached.c selftests/man/turns.c selftests/man/run.sh
+
+selftests/man/turns_LIBS := -pthread
 
 MAN_EXAMPLES := $(patsubst docs/man/%.3,$(B)/selftests/man/%,$(wildcard docs/man/exo_*.3))
 EXTRA += $(MAN_EXAMPLES)
