@@ -116,7 +116,7 @@ static bool arrives(struct flow *f, int wire)
 
 /* --------------------------------------------------------------- the turns */
 
-static int cpu1(const char *value)
+static int online(const char *value)
 {
 	return write_file("/sys/devices/system/cpu/cpu1/online", value);
 }
@@ -127,7 +127,7 @@ static void try_cpu_offline(struct work *w, struct flow *f, int wire)
 	cpu_set_t set;
 	int i, bad = 0;
 
-	if (cpu1("1")) {
+	if (online("1")) {
 		skip("no CPU that can go");
 		return;
 	}
@@ -138,18 +138,25 @@ static void try_cpu_offline(struct work *w, struct flow *f, int wire)
 		pthread_setaffinity_np(w->thread, sizeof(set), &set);
 		bad += !work_goes_on(w, 20) || !arrives(f, wire);
 		claimed = net_info(root).rx_claimed;
-		bad += cpu1("0") != 0;
+		bad += online("0") != 0;
 		bad += net_info(root).rx_claimed < claimed;
 		bad += !work_goes_on(w, 20) || !arrives(f, wire);
-		bad += cpu1("1") != 0;
+		bad += online("1") != 0;
 	}
 	is(bad, 0, "a CPU goes and comes 5 times: all goes on");
+}
+
+static void *sleep_in_doorbell(void *arg)
+{
+	return (void *)flow_kick(arg, EXO_FLOW_KICK_WAIT, 15000, NULL);
 }
 
 /* The frame's content, I/O and the flow outlast it. */
 static void try_suspend(struct work *w, struct flow *f, int wire)
 {
 	struct mem m = mem_new(root, 1, 0);
+	pthread_t thread;
+	void *kick;
 	int rc;
 
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
@@ -159,9 +166,14 @@ static void try_suspend(struct work *w, struct flow *f, int wire)
 		return;
 	}
 	pattern_fill(m.p, 4711, BLOCK);
+	if (pthread_create(&thread, NULL, sleep_in_doorbell, f))
+		bail("thread");
+	usleep(200000);
 	rc = write_file("/sys/power/state", "freeze");
 	is(rc, 0, "tasks are frozen, devices suspended and resumed");
 	write_file("/sys/power/pm_test", "none");
+	pthread_join(thread, &kick);
+	is((long)kick, -EINTR, "a sleeping doorbell is woken");
 	ok(pattern_same(m.p, 4711, BLOCK), "frames are as they were");
 	ok(work_goes_on(w, 20), "I/O goes on");
 	ok(arrives(f, wire), "packets arrive");
