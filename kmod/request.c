@@ -101,6 +101,8 @@ static void uring_end(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 	exo_uring_done(ioucmd, *(s32 *)ioucmd->pdu, issue_flags);
 }
 
+EXO_URING_TASK_FN(uring_end_in_task, uring_end)
+
 /**
  * exo_request_leave() - one of waiter and device needs the request no more
  * @req: an EXO_REQUEST_WAIT
@@ -135,7 +137,7 @@ static void end_uring(struct exo_request *req)
 
 	*(s32 *)ioucmd->pdu = request_result(req);
 	request_free(req);
-	exo_uring_in_task(ioucmd, uring_end);
+	io_uring_cmd_complete_in_task(ioucmd, uring_end_in_task);
 }
 
 /**
