@@ -25,7 +25,8 @@
 #
 # make WERROR= does without -Werror; make SANITIZE=1 builds user space with
 # ASan + UBSan into build-asan; make KERNELS=6.1 builds for that kernel only,
-# KERNELS=debug for the debug kernel (tools/vm/debug-kernel).
+# KERNELS=debug for the debug kernel (tools/vm/debug-kernel), KERNELS=sid for
+# the newest of Debian (tools/vm/sid-kernel).
 
 B := $(if $(SANITIZE),build-asan,build)
 KERNELS ?= 6.1 6.12
@@ -142,16 +143,20 @@ release_headers = $(lastword $(shell ls -d /usr/src/linux-headers-$(1).*-amd64 2
 KMODS := $(if $(filter %.c,$(KMOD_SRCS)),$(KERNELS:%=build/kmod-%/exo.ko)) \
 	$(if $(TEST_KMODS),$(KERNELS:%=build/kmod-%/tests/.made))
 
-# $(call kbuild,DIRECTORY,KERNEL), by one make at a time in a directory
-kbuild = $(Q)flock $(1) $(MAKE) --no-print-directory \
-	-C $(or $(call headers,$(2)),$(error no headers of Linux $(2); run make setup)) \
-	M=$(CURDIR)/$(1) W=1 KCFLAGS="$(strip $(WERROR) $(if $(filter debug,$(2)),-g))" modules
+# $(call kbuild,DIRECTORY,KERNEL), by one make at a time in a directory.  sid
+# has a compiler of its own, in a chroot where the tree is elsewhere: links are
+# relative.
+kbuild = $(Q)flock $(1) $(if $(filter sid,$(2)),$(sid_make),$(here_make)) \
+	W=1 KCFLAGS="$(strip $(WERROR) $(if $(filter debug,$(2)),-g))" modules
+here_make = $(MAKE) --no-print-directory M=$(CURDIR)/$(1) \
+	-C $(or $(call headers,$(2)),$(error no headers of Linux $(2); run make setup))
+sid_make = tools/vm/sid-kernel make $(1)
 
 define link_sources
 	@mkdir -p $(@D)
 	@find $(@D) -xtype l -delete
-	@for f in $(filter-out tools/%,$^); do mkdir -p $(@D)/$$(dirname $$f) && \
-		ln -sfn $(CURDIR)/$$f $(@D)/$$f || exit; done
+	@for f in $(filter-out tools/% /%,$^); do mkdir -p $(@D)/$$(dirname $$f) && \
+		ln -sfnr $$f $(@D)/$$f || exit; done
 endef
 
 build/kmod-%/exo.ko: Kbuild $(KMOD_SRCS)
@@ -166,11 +171,14 @@ build/kmod-mutant-%/exo_mutant.ko: Kbuild $(KMOD_SRCS)
 	@mv -f $(@D)/exo.ko $@
 
 build/kmod-debug/exo.ko build/kmod-debug/tests/.made: tools/vm/debug-kernel tools/vm/debug.config
+ifneq ($(filter sid,$(KERNELS)),)
+build/kmod-sid/exo.ko build/kmod-sid/tests/.made: $(addsuffix /release,$(shell tools/vm/sid-kernel))
+endif
 
 build/kmod-%/tests/.made: $(TEST_KMODS) $(filter include/%,$(KMOD_SRCS))
 	@mkdir -p $(@D)
-	@ln -sf $(TEST_KMODS:%=$(CURDIR)/%) $(@D)/
-	@ln -sfn $(CURDIR)/include $(@D)/include
+	@ln -sfr $(TEST_KMODS) $(@D)/
+	@ln -sfnr include $(@D)/include
 	@{ echo 'ccflags-y += -I$$(src)/include/uapi'; \
 	   echo 'obj-m := $(notdir $(TEST_KMODS:.c=.o))'; } >$(@D)/Kbuild
 	+$(call kbuild,$(@D),$*)

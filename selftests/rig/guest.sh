@@ -8,6 +8,7 @@ cd /exo || exit 1
 
 case $EXO_KERNEL in
 debug) release='^6\.1\..*-exo-debug' ;;
+sid) release='^[0-9.]+\+deb' ;;
 *) release="^${EXO_KERNEL//./\\.}\\." ;;
 esac
 like "the kernel is the one asked for" "$(uname -r)" "$release"

@@ -16,20 +16,23 @@ splat() {
 	like "$kernel: $what is shown" "$err" "complained: .*$pattern"
 }
 
-for kernel in 6.1 6.12; do
-	splat $kernel warn 'WARNING: .*rig_splat'
-	splat $kernel oops 'BUG: kernel NULL pointer'
+# Not the debug kernel, which has a test of its own.
+mapfile -t kernels < <(tr ' ' '\n' <<<"${EXO_KERNELS-6.1 6.12}" | grep -v debug)
+
+for kernel in "${kernels[@]}"; do
+	splat "$kernel" warn 'WARNING: .*rig_splat'
+	splat "$kernel" oops 'BUG: kernel NULL pointer'
 done
 splat 6.1 bug 'kernel BUG at'
 splat 6.1 panic 'Kernel panic'
 
 # The emulator's own fault, which would look like one of the kernel.
-for kernel in 6.1 6.12; do
+for kernel in "${kernels[@]}"; do
 	out=$(tools/vm/run --kernel "$kernel" --name rig-splat -- "rmmod rig_int3 &&
 		! insmod build/kmod-$kernel/rig_int3.ko toggle_ms=3000 &&
 		dmesg | grep rig_int3:" 2>&1)
 	is "$kernel: a stale breakpoint is no splat" $? 0
-	like "$kernel: it was provoked" "$out" 'patched [0-9]{3,} times'
+	like "$kernel: it was provoked" "$out" 'patched [0-9]{2,} times'
 done
 
 tools/vm/run --name rig-splat -- \
