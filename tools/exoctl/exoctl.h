@@ -50,6 +50,10 @@ int net_list(const struct command *cmd, int argc, char **argv);
 int net_grant(const struct command *cmd, int argc, char **argv);
 int net_revoke(const struct command *cmd, int argc, char **argv);
 int doctor(const struct command *cmd, int argc, char **argv);
+int metrics(const struct command *cmd, int argc, char **argv);
+int policy_apply(const struct command *cmd, int argc, char **argv);
+int policy_check(const struct command *cmd, int argc, char **argv);
+int report(const struct command *cmd, int argc, char **argv);
 int status(const struct command *cmd, int argc, char **argv);
 
 /* util.c */
@@ -92,5 +96,6 @@ void disk_print(const struct exo_disk_info *disks, int nr);
 /* net.c */
 void net_print(const struct exo_net_info *nets, int nr);
 const char *lane_name(uint32_t lane);
+bool parse_ports(const char *text, uint16_t *first, uint16_t *last);
 
 #endif /* EXOCTL_H */

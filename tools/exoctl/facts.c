@@ -23,6 +23,17 @@ static int gather_lists(struct exo_env *env, struct facts *facts)
 	return 0;
 }
 
+int facts_read(struct facts *facts, struct exo_env *env)
+{
+	int rc;
+
+	*facts = (struct facts) { .query = *exo_env_query(env) };
+	rc = exo_stats(env, &facts->stats);
+	if (rc)
+		return fail(rc, NULL, "cannot read the counters");
+	return gather_lists(env, facts);
+}
+
 int facts_gather(struct facts *facts)
 {
 	struct exo_env *env;
@@ -32,12 +43,7 @@ int facts_gather(struct facts *facts)
 	rc = env_open(&env);
 	if (rc)
 		return rc;
-	facts->query = *exo_env_query(env);
-	rc = exo_stats(env, &facts->stats);
-	if (rc)
-		rc = fail(rc, NULL, "cannot read the counters");
-	else
-		rc = gather_lists(env, facts);
+	rc = facts_read(facts, env);
 	exo_env_close(env);
 	return rc;
 }

@@ -35,6 +35,8 @@ struct facts {
  * Return: 0 or EXIT_FAILED.
  */
 int facts_gather(struct facts *facts);
+/* The same by an env that is open. */
+int facts_read(struct facts *facts, struct exo_env *env);
 void facts_free(struct facts *facts);
 
 /* Members of an array that is open. */

@@ -15,6 +15,13 @@ static const struct command commands[] = {
 	  "look for what keeps exo from working, say what to do",
 	  "Fails if something does. With --root it looks at the files of the\n"
 	  "system below DIR.", doctor },
+	{ "metrics", NULL, "",
+	  "print the counters for Prometheus",
+	  "For the textfile collector: exo_up is 0 if the module is not there.",
+	  metrics },
+	{ "report", NULL, "[FILE]",
+	  "gather what a bug report needs in a .tar.gz",
+	  "Says what it holds: no contents, no names of users.", report },
 	{ "disk", "format", "DEVICE --name NAME [--slots N] [--force]",
 	  "make a block device an empty exo disk",
 	  "Destroys what is on the device. A slot holds 15 extents; N is 64\n"
@@ -63,6 +70,13 @@ static const struct command commands[] = {
 	{ "net", "revoke", "DEVICE USER PORTS",
 	  "withdraw a grant",
 	  "Flows that are bound stay.", net_revoke },
+	{ "policy", "check", "FILE [--json]",
+	  "look for errors in a policy file",
+	  "Needs neither the module nor root.", policy_check },
+	{ "policy", "apply", "FILE",
+	  "attach and grant what a policy file says",
+	  "What is so already stays; what it does not name is not withdrawn.\n"
+	  "Nothing is applied if the file has an error.", policy_apply },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(*commands))

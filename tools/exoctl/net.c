@@ -241,7 +241,7 @@ int net_list(const struct command *cmd, int argc, char **argv)
 }
 
 /* "80" or "8000-8100" */
-static bool parse_ports(const char *text, uint16_t *first, uint16_t *last)
+bool parse_ports(const char *text, uint16_t *first, uint16_t *last)
 {
 	const char *dash = strchr(text, '-');
 	char low[8] = "";

@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# With a disk and a device there: does a policy give what it says, as often as
+# it is applied; do the metrics count; does a report hold what it should and
+# nothing else?
+# vm: --disk 64 --net tap
+set -uo pipefail
+cd /exo || exit 1
+. selftests/rig/tap.sh
+
+e=/exo/build/exoctl
+as() { runuser -u "$1" -- "$e" "${@:2}" 2>&1; echo "=$?"; }
+apply() { "$e" policy apply "$p" 2>&1; echo "=$?"; }
+dir=$(mktemp -d)
+p=$dir/policy
+
+# Without the module
+is "metrics say that it is down" "$("$e" metrics 2>/dev/null | tail -n 1)" \
+	"exo_up 0"
+like "and fail" "$("$e" metrics 2>&1 >/dev/null; echo "=$?")" '^=1$'
+like "a report can be made" "$("$e" report "$dir/none.tar.gz" 2>&1; echo "=$?")" '^=0$'
+like "it says why" "$(tar -xzOf "$dir/none.tar.gz" exo-report/module.txt)" \
+	'not loaded'
+
+insmod "$EXO_KO"
+for _ in $(seq 100); do [ -e /dev/exo ] && break; sleep 0.1; done
+chown root:exo /dev/exo
+chmod 660 /dev/exo
+
+# Policy.  Another test may have left something on the disk.
+dd if=/dev/zero of=/dev/vda bs=1M count=1 status=none
+cat >"$p" <<'END'
+[disk site]
+device = /dev/vda
+grant = alice 8M
+grant = 1002 1M
+[net eth0]
+lane = direct
+grant = alice 80
+grant = bob 8000-8100
+END
+chmod 644 "$p"
+like "a disk without a label" "$(apply)" "$p:2: cannot attach /dev/vda"
+like "the rest of it is tried" "$("$e" net list)" '^eth0'
+"$e" net detach eth0
+"$e" disk format /dev/vda --name other >/dev/null
+like "another disk than was meant" "$(apply)" "$p:2: the disk on /dev/vda is not"
+is "it is detached again" "$("$e" disk list | wc -l)" 1
+like "grants on it are errors" "$(apply)" "$p:3: no disk site is attached"
+"$e" disk format /dev/vda --name site --force >/dev/null
+like "it is applied" "$(apply)" 'applied: 6 rules, 1 newly'
+like "by its exit status" "$(apply)" '^=0$'
+like "again: nothing is new" "$(apply)" 'applied: 6 rules, 0 newly'
+like "what was granted" "$(as alice extent create site docs --size 8M)" '^=0$'
+like "no more" "$(as alice extent create site more --size 4K)" 'more blocks than'
+like "the other's" "$(as bob extent create site b --size 1M)" '^=0$'
+sed -i 's/alice 8M/alice 9M/' "$p"
+apply >/dev/null
+like "a larger grant replaces it" \
+	"$(as alice extent create site more --size 1M)" '^=0$'
+like "ports, once however often it is applied" \
+	"$("$e" net revoke eth0 alice 80 2>&1; echo "=$?")" '^=0$'
+like "really" "$("$e" net revoke eth0 alice 80 2>&1)" 'no such grant'
+chmod 666 "$p"
+like "not if others can change it" "$(apply)" 'chmod go-w'
+chmod 644 "$p"
+cp "$p" "$dir/alices"
+chown alice "$dir/alices"
+like "not if it is another's" "$("$e" policy apply "$dir/alices" 2>&1)" 'chown root'
+chmod 755 "$dir"
+sed -i 's/eth0/eth7/' "$p"
+like "no such device" "$(apply)" "$p:6: there is no network device eth7"
+cp "$p" "$dir/hers" && chown alice "$dir/hers"
+like "not by a user" "$(as alice policy apply "$dir/hers")" \
+	"$dir/hers:3: cannot grant .*only root"
+
+# Metrics
+m=$("$e" metrics)
+like "up" "$m" '^exo_up 1$'
+like "a disk's size" "$m" '^exo_disk_size_bytes\{disk="site",dev="vda"\} 67108864$'
+like "a device's packets" "$m" \
+	'^exo_net_rx_passed_packets_total\{dev="eth0",lane="direct"\} [0-9]+$'
+before=$(sed -n 's/^exo_net_rx_passed_packets_total.* //p' <<<"$m")
+ping -q -c 5 -W 5 10.77.0.1 >/dev/null
+after=$("$e" metrics | sed -n 's/^exo_net_rx_passed_packets_total.* //p')
+is "they count" "$((after >= before + 5))" 1
+like "versions" "$m" '^exo_info\{module="[0-9.]+",exoctl="[0-9.]+"\} 1$'
+# The format: a HELP and a TYPE, then samples of that name, and nothing else.
+is "the format" "$(awk '
+	/^# HELP exo_[a-z_]+ .+\.$/ { help = $3; next }
+	/^# TYPE exo_[a-z_]+ (gauge|counter)$/ {
+		if ($3 != help || seen[$3]++) print "type", $0
+		if (($4 == "counter") != ($3 ~ /_total$/)) print "name", $0
+		type = $3; next }
+	/^exo_[a-z_]+({[a-z]+="[^"]*"(,[a-z]+="[^"]*")*})? [0-9]+$/ {
+		name = $1; sub(/{.*/, "", name)
+		if (name != type) print "sample", $0
+		next }
+	{ print "line", $0 }' <<<"$m")" ""
+like "a user may ask" "$(as alice metrics)" '^exo_up 1$'
+
+# Report
+echo '<6>exo: a line for the report' >/dev/kmsg
+echo '<6>nothing to do with it' >/dev/kmsg
+out=$("$e" report "$dir/r.tar.gz" 2>&1; echo "=$?")
+like "it is made" "$out" '^=0$'
+is "it says what it holds" \
+	"$(sed -n 's/^  \([a-z]*\.txt\) .*/\1/p' <<<"$out" | sort)" \
+	"$(tar -tzf "$dir/r.tar.gz" | sed -n 's|^exo-report/\(.\)|\1|p' | sort)"
+is "only its owner may read it" "$(stat -c %a "$dir/r.tar.gz")" 600
+mkdir "$dir/x" && tar -C "$dir/x" -xzf "$dir/r.tar.gz"
+x=$dir/x/exo-report
+like "doctor" "$(cat "$x/doctor.txt")" '^ok +loaded'
+is "versions" "$(grep -cF "kernel $(uname -r) " "$x/versions.txt")" 1
+like "parameters" "$(cat "$x/module.txt")" '^page_limit_percent 25$'
+like "the log" "$(cat "$x/log.txt")" 'a line for the report'
+is "exo's alone" "$(grep -c 'nothing to do with' "$x/log.txt")" 0
+like "metrics" "$(cat "$x/metrics.txt")" '^exo_up 1$'
+like "extents" "$(cat "$x/extents.txt")" 'start 256 blocks 2048 state 1'
+is "no names of users or extents" \
+	"$(grep -rEc 'alice|bob|docs|1001|1002' "$x" | grep -vc ':0$')" 0
+like "not over another file" "$("$e" report "$dir/r.tar.gz" 2>&1; echo "=$?")" \
+	'there already'
+is "nothing is left in /tmp" "$(find /tmp -maxdepth 1 -name 'exo-report*' | wc -l)" 0
+like "not where one may not write" "$(as alice report /r.tar.gz)" \
+	'cannot make /r.tar.gz'
+like "a user's lacks the log only" "$(cd /tmp && as alice report /tmp/a.tar.gz)" '^=0$'
+rm -f /tmp/a.tar.gz
+
+"$e" extent list site >/dev/null
+"$e" disk detach site
+"$e" net detach eth0
+is "nothing is left" \
+	"$("$e" status --json | grep -o '"in_use": {[^}]*}' | grep -o '[0-9]*' |
+		xargs)" "1 0 0 0 0 0 0 0"
+rm -rf "$dir"
+finish
