@@ -31,7 +31,9 @@ for f in '755 usr/sbin/exoctl' '755 usr/bin/cheetah' '755 usr/bin/cheetah-pack' 
 	'644 usr/include/linux/exo_disk.h' '644 usr/lib/pkgconfig/exo.pc' \
 	'644 usr/share/man/man8/exoctl.8' '644 usr/share/man/man4/exo.4' \
 	'644 usr/lib/udev/rules.d/60-exo.rules' \
-	'644 usr/lib/sysusers.d/exo.conf' '644 etc/modprobe.d/exo.conf'; do
+	'644 usr/lib/sysusers.d/exo.conf' '644 etc/modprobe.d/exo.conf' \
+	'644 usr/lib/systemd/system/exo-policy.service' \
+	'644 usr/share/doc/exo/policy.example'; do
 	like "$f" "$list" "^$f\$"
 done
 is "the module is not among it" "$(grep -c '\.ko' <<<"$list")" 0
@@ -41,6 +43,18 @@ if libc=$(dpkg -L linux-libc-dev 2>/dev/null); then
 	is "no file is one of linux-libc-dev's" "$(comm -12 \
 		<(cut -d ' ' -f 2 <<<"$list" | sed 's|^|/|' | sort) \
 		<(sort <<<"$libc") | wc -l)" 0
+fi
+
+unit=$d/usr/lib/systemd/system/exo-policy.service
+like "the unit calls what is installed" "$(cat "$unit")" \
+	'^ExecStart=/usr/sbin/exoctl policy apply /etc/exo/policy$'
+if command -v systemd-analyze >/dev/null; then
+	sed "s|=/usr/sbin/|=$d/usr/sbin/|" "$unit" >"$dir/exo-policy.service"
+	is "systemd understands it" \
+		"$(systemd-analyze verify --man=no "$dir/exo-policy.service" 2>&1 |
+			grep exo-policy)" ""
+else
+	echo "ok $((++tap_n)) - systemd understands it # SKIP there is none"
 fi
 
 # A program of somebody else's.
