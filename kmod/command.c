@@ -88,6 +88,9 @@ static const struct exo_ioctl_op ioctl_ops[] = {
 	   .flags = EXO_REVOKE_SELF),
 	OP(EXO_NR_CAP_INFO, exo_cap_info, out_mmap_offset, exo_cap_info,
 	   .inline_ok = true),
+	OP(EXO_NR_POLICY_SET, exo_policy_set, reserved, exo_policy_set,
+	   .flags = EXO_GRANT_REVOKE),
+	OP(EXO_NR_POLICY_LIST, exo_policy_list, out_nr, exo_policy_list),
 	OP(EXO_NR_REFUSAL, exo_refusal, out_nr, exo_refusal,
 	   .inline_ok = true),
 };

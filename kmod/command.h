@@ -55,6 +55,8 @@ int exo_cap_import(struct exo_command *cmd);
 int exo_cap_revoke_below(struct exo_command *cmd);
 int exo_cap_info(struct exo_command *cmd);
 int exo_frame_alloc(struct exo_command *cmd);
+int exo_policy_set(struct exo_command *cmd);
+int exo_policy_list(struct exo_command *cmd);
 int exo_disk_attach(struct exo_command *cmd);
 int exo_disk_detach(struct exo_command *cmd);
 int exo_disk_list(struct exo_command *cmd);
@@ -76,6 +78,7 @@ int exo_flow_bind(struct exo_command *cmd);
 int exo_flow_kick(struct exo_command *cmd);
 
 /* Per-noun set-up, called by main.c's ladder, and their counters. */
+void exo_policy_exit(void);
 int exo_disk_init(void);
 void exo_disk_exit(void);
 u64 exo_disk_count(void);

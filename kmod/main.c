@@ -129,6 +129,7 @@ static void __exit exo_exit(void)
 	exo_io_exit();
 	exo_expiry_exit();
 	exo_object_exit();
+	exo_policy_exit();
 }
 
 module_init(exo_init);

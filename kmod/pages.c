@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages: allocation and the two charges.
+ * Pages: allocation and the charges.
  *
  * The user pays in locked_vm, so that a fork does not multiply what may be
- * held; the ceiling keeps all users together from starving the host, because
- * these pages do not count in the OOM killer's badness.
+ * held, and within what its policy says; the ceiling keeps all users together
+ * from starving the host, because these pages do not count in the OOM killer's
+ * badness.
  */
 #include <linux/cred.h>
 #include <linux/module.h>
@@ -15,6 +16,7 @@
 
 #include "env.h"
 #include "pages.h"
+#include "policy.h"
 
 static unsigned int page_limit_percent = 25;
 module_param(page_limit_percent, uint, 0444);
@@ -49,6 +51,7 @@ static bool add_below(atomic_long_t *counter, unsigned long nr,
 static int charge(struct user_struct *user, unsigned long nr)
 {
 	unsigned long ceiling, limit;
+	int rc;
 
 	ceiling = totalram_pages() / 100 * min(page_limit_percent, 100U);
 	limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
@@ -60,11 +63,17 @@ static int charge(struct user_struct *user, unsigned long nr)
 		atomic_long_sub(nr, &nr_charged);
 		return -EDQUOT;
 	}
-	return 0;
+	rc = exo_policy_charge(user->uid, nr);
+	if (rc) {
+		atomic_long_sub(nr, &user->locked_vm);
+		atomic_long_sub(nr, &nr_charged);
+	}
+	return rc;
 }
 
 static void uncharge(struct user_struct *user, unsigned long nr)
 {
+	exo_policy_uncharge(user->uid, nr);
 	atomic_long_sub(nr, &user->locked_vm);
 	atomic_long_sub(nr, &nr_charged);
 }
@@ -94,8 +103,8 @@ static int fill(struct exo_pages *pages)
  * @order: contiguity, 0 to EXO_MAX_ORDER
  *
  * Context: sleeps. Return: the pages, freed by exo_pages_free(), or ERR_PTR:
- * -EDQUOT the user's RLIMIT_MEMLOCK or the module's ceiling, -ENOMEM, -EINTR
- * the process is being killed.
+ * -EDQUOT the user's RLIMIT_MEMLOCK or policy, or the module's ceiling, -ENOMEM,
+ * -EINTR the process is being killed.
  */
 struct exo_pages *exo_pages_alloc(struct exo_env *env, u32 nr_pages, u32 order)
 {

@@ -3,8 +3,8 @@
  * Pages: charged, zeroed physical memory behind frames and rings.
  *
  * Charged twice: to the opener's user (RLIMIT_MEMLOCK, user->locked_vm, as
- * io_uring does) with a ceiling for the whole module, and to the memcg of the
- * caller by __GFP_ACCOUNT.
+ * io_uring does, and policy) with a ceiling for the whole module, and to the
+ * memcg of the caller by __GFP_ACCOUNT.
  */
 #ifndef EXO_KMOD_PAGES_H
 #define EXO_KMOD_PAGES_H

@@ -789,7 +789,8 @@ struct exo_policy {
  *              what is too much
  * @reserved: must be zero
  *
- * Needs CAP_SYS_ADMIN. Errors: ENOENT nothing to forget.
+ * Needs CAP_SYS_ADMIN. Errors: ENOENT nothing to forget; EDQUOT set for 4,096
+ * users already.
  */
 struct exo_policy_set {
 	__u32 size;
