@@ -45,8 +45,8 @@
  * @desc: the copy of the descriptor
  * @payload: bytes of its pieces
  * @handles: of @frames
- * @frames: of its pieces, a reference each, kept for the descriptors after it:
- *          in most batches each has the same frames at the same places
+ * @frames: of its pieces, a reference each, kept for the descriptors after it
+ *          in the batch: mostly each has the same frames at the same places
  * @scopes: what the handles cover of @frames
  */
 struct sender {
@@ -243,9 +243,11 @@ static void put_frames(struct sender *s)
 {
 	u16 i;
 
-	for (i = 0; i < EXO_TX_MAX_FRAGS; i++)
+	for (i = 0; i < EXO_TX_MAX_FRAGS; i++) {
 		if (s->frames[i])
 			exo_object_put(&s->frames[i]->obj);
+		s->frames[i] = NULL;
+	}
 }
 
 /* Bytes of a contiguous run, as a power of two. */
@@ -567,7 +569,7 @@ static void send_all(struct exo_flow *flow, u32 nr)
 {
 	u64 packets = flow->tx_packets, refused = flow->tx_refused;
 	struct sender s;
-	u32 batch;
+	u32 batch, sent;
 
 	lockdep_assert_held(&flow->tx_lock);
 	s.flow = flow;
@@ -575,9 +577,11 @@ static void send_all(struct exo_flow *flow, u32 nr)
 	do {
 		batch = min_t(u32, nr, BATCH);
 		nr -= batch;
+		sent = send_batch(&s, batch);
+		/* Others get a turn now, and may revoke what they lent. */
+		put_frames(&s);
 		cond_resched();
-	} while (send_batch(&s, batch) == batch && nr);
-	put_frames(&s);
+	} while (sent == batch && nr);
 	exo_txdone_settle(flow);
 	count(flow, packets, refused);
 	/* (C), pairs with (D) */
