@@ -22,11 +22,11 @@ is "its last line says why" "$(tail -n 1 <<<"$out")" \
 like "after what apt said" "$out" '^sid-kernel: [EW]: .*127\.0\.0\.1'
 is "nothing is left of the attempt" "$(find "$dir/exo" -name 'sid-*' -type d)" ""
 
-out=$(tools/check --no-build rig/program 2>&1)
+out=$(tools/check --no-build rig/guest 2>&1)
 is "a check goes on without" $? 0
 is "and has one skip, with the reason" "$(grep '^skip  sid' <<<"$out")" \
 	"skip  sid: sid is out of reach"
-like "what it can, it runs" "$out" '^pass  6.12 rig/program'
+like "what it can, it runs" "$out" '^pass  6.12 rig/guest'
 tools/check --no-build --kernel sid rig/program >/dev/null 2>&1
 is "a check of sid alone fails" $? 1
 
