@@ -88,6 +88,11 @@ const struct exo_query *exo_env_query(const struct exo_env *env)
 	return &env->query;
 }
 
+__u64 exo_env_boot_ns(const struct exo_env *env)
+{
+	return env->sys->boot_ns(env->sys);
+}
+
 int exo_command(struct exo_env *env, unsigned int cmd, void *arg)
 {
 	return env->sys->ioctl(env->sys, env->fd, cmd, arg);

@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,13 +72,18 @@ static int sys_poll(const struct exo_sys *sys, struct pollfd *fds, nfds_t nr,
 	return rc < 0 ? -errno : rc;
 }
 
-static __u64 sys_now_ns(const struct exo_sys *sys)
+static __u64 clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	(void)sys;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (__u64)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static __u64 sys_now_ns(const struct exo_sys *sys)
+{
+	(void)sys;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 static int sys_uring_init(const struct exo_sys *sys, unsigned int entries,
@@ -92,6 +99,56 @@ static void sys_uring_exit(const struct exo_sys *sys, struct io_uring *ring)
 	io_uring_queue_exit(ring);
 }
 
+static ssize_t sys_read(const struct exo_sys *sys, int fd, void *buf,
+			size_t bytes)
+{
+	ssize_t n = read(fd, buf, bytes);
+
+	(void)sys;
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t sys_sendmsg(const struct exo_sys *sys, int fd,
+			   const struct msghdr *msg, int flags)
+{
+	ssize_t n = sendmsg(fd, msg, flags);
+
+	(void)sys;
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t sys_recvmsg(const struct exo_sys *sys, int fd,
+			   struct msghdr *msg, int flags)
+{
+	ssize_t n = recvmsg(fd, msg, flags);
+
+	(void)sys;
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t sys_write(const struct exo_sys *sys, int fd, const void *buf,
+			 size_t bytes)
+{
+	ssize_t n = write(fd, buf, bytes);
+
+	(void)sys;
+	return n < 0 ? -errno : n;
+}
+
+static int sys_eventfd(const struct exo_sys *sys, unsigned int value, int flags)
+{
+	int fd = eventfd(value, flags);
+
+	(void)sys;
+	return fd < 0 ? -errno : fd;
+}
+
+static __u64 sys_boot_ns(const struct exo_sys *sys)
+{
+	(void)sys;
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
 static const struct exo_sys real_sys = {
 	.open = sys_open,
 	.close = sys_close,
@@ -102,6 +159,12 @@ static const struct exo_sys real_sys = {
 	.now_ns = sys_now_ns,
 	.uring_init = sys_uring_init,
 	.uring_exit = sys_uring_exit,
+	.read = sys_read,
+	.sendmsg = sys_sendmsg,
+	.recvmsg = sys_recvmsg,
+	.write = sys_write,
+	.eventfd = sys_eventfd,
+	.boot_ns = sys_boot_ns,
 };
 
 const struct exo_sys *exo_sys_default(void)

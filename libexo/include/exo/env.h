@@ -21,6 +21,7 @@ extern "C" {
 
 struct exo_env;
 struct io_uring;
+struct msghdr;
 
 /**
  * struct exo_sys - the system calls libexo makes
@@ -33,9 +34,17 @@ struct io_uring;
  * @now_ns: CLOCK_MONOTONIC
  * @uring_init: io_uring_queue_init(3)
  * @uring_exit: io_uring_queue_exit(3)
+ * @read: read(2)
+ * @sendmsg: sendmsg(2)
+ * @recvmsg: recvmsg(2)
+ * @write: write(2)
+ * @eventfd: eventfd(2)
+ * @boot_ns: CLOCK_BOOTTIME
  *
  * All return 0 or positive, or -errno. A test embeds this struct in its own and
- * replaces what it wants to see fail; @sys leads back to it.
+ * replaces what it wants to see fail; @sys leads back to it. Members are only
+ * ever added at the end, and only functions that came with them use them: a
+ * program built with a shorter table goes on working.
  */
 struct exo_sys {
 	int (*open)(const struct exo_sys *sys, const char *path, int flags);
@@ -51,6 +60,17 @@ struct exo_sys {
 	int (*uring_init)(const struct exo_sys *sys, unsigned int entries,
 			  struct io_uring *ring, unsigned int flags);
 	void (*uring_exit)(const struct exo_sys *sys, struct io_uring *ring);
+	ssize_t (*read)(const struct exo_sys *sys, int fd, void *buf,
+			size_t bytes);
+	ssize_t (*sendmsg)(const struct exo_sys *sys, int fd,
+			   const struct msghdr *msg, int flags);
+	ssize_t (*recvmsg)(const struct exo_sys *sys, int fd,
+			   struct msghdr *msg, int flags);
+	ssize_t (*write)(const struct exo_sys *sys, int fd, const void *buf,
+			 size_t bytes);
+	int (*eventfd)(const struct exo_sys *sys, unsigned int value,
+		       int flags);
+	__u64 (*boot_ns)(const struct exo_sys *sys);
 };
 
 /**
@@ -89,6 +109,7 @@ void exo_env_close(struct exo_env *env);
  * @env: the env
  *
  * POLLIN: a receive or completion ring of the env holds something unconsumed.
+ * POLLPRI: there are events, see <exo/event.h>.
  *
  * Return: the descriptor; it stays the env's.
  */
@@ -107,6 +128,12 @@ const struct exo_sys *exo_env_sys(const struct exo_env *env);
  * Return: the answer, valid as long as the env.
  */
 const struct exo_query *exo_env_query(const struct exo_env *env);
+
+/**
+ * exo_env_boot_ns() - CLOCK_BOOTTIME, the clock of expiries and deadlines
+ * @env: the env
+ */
+__u64 exo_env_boot_ns(const struct exo_env *env);
 
 /**
  * exo_command() - any EXO_CMD_*
