@@ -44,6 +44,7 @@ int exo_loop_create(struct exo_env *env, unsigned int flags,
 		return -ENOMEM;
 	loop->env = env;
 	loop->sys = env ? env->sys : exo_sys_default();
+	loop->event_fd = -1;
 	loop->watch = calloc(1, sizeof(*loop->watch));
 	if (!loop->watch)
 		goto err_free;
@@ -71,6 +72,7 @@ void exo_loop_destroy(struct exo_loop *loop)
 		return;
 	for (i = 0; i < loop->nr_timers; i++)
 		loop->heap[i]->slot = 0;
+	exo_loop_events_exit(loop);
 	loop->backend->exit(loop);
 	free(loop->heap);
 	free(loop->watch);
@@ -163,8 +165,17 @@ static __u64 timer_limit(struct exo_loop *loop, __u64 timeout_ns)
 	return deadline - now < timeout_ns ? deadline - now : timeout_ns;
 }
 
+static int wait_any(struct exo_loop *loop, __u64 timeout_ns)
+{
+	if (loop->wait_fn)
+		return wait_hook(loop, timeout_ns);
+	return loop->backend->sleep(loop, timeout_ns, loop->env);
+}
+
 int exo_loop_round(struct exo_loop *loop, __u64 timeout_ns)
 {
+	int rc;
+
 	loop->now_ns = loop->sys->now_ns(loop->sys);
 	loop->due_ns = NO_LIMIT;
 	exo_loop_run_timers(loop);
@@ -172,9 +183,9 @@ int exo_loop_round(struct exo_loop *loop, __u64 timeout_ns)
 		loop->env_fn(loop, loop->env_ctx);
 	/* Even then the hook is to send what was queued. */
 	timeout_ns = loop->stop ? 0 : timer_limit(loop, timeout_ns);
-	if (loop->wait_fn)
-		return wait_hook(loop, timeout_ns);
-	return loop->backend->sleep(loop, timeout_ns, loop->env);
+	loop->event_rc = 0;
+	rc = wait_any(loop, timeout_ns);
+	return rc ? rc : loop->event_rc;
 }
 
 int exo_loop_run(struct exo_loop *loop)

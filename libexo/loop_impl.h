@@ -69,6 +69,10 @@ struct exo_loop_backend {
  * @max_timers: room in @heap
  * @env_fn: consumes the env's rings
  * @env_ctx: for @env_fn
+ * @event_fn: hears of the env's events
+ * @event_ctx: for @event_fn
+ * @event_fd: eventfd that counts them, -1 for none
+ * @event_rc: why they could not be read, until the round ends
  * @wait_fn: sleeps for the env
  * @wait_ctx: for @wait_fn
  * @now_ns: start of the round
@@ -90,6 +94,10 @@ struct exo_loop {
 	__u32 max_timers;
 	exo_env_fn *env_fn;
 	void *env_ctx;
+	exo_event_fn *event_fn;
+	void *event_ctx;
+	int event_fd;
+	int event_rc;
 	exo_wait_fn *wait_fn;
 	void *wait_ctx;
 	__u64 now_ns;
@@ -105,6 +113,7 @@ extern const struct exo_loop_backend exo_loop_uring_backend;
 void exo_loop_dispatch(struct exo_loop *loop, __u32 i, __u32 gen,
 		       unsigned int events);
 void exo_loop_run_timers(struct exo_loop *loop);
+void exo_loop_events_exit(struct exo_loop *loop);
 
 #pragma GCC visibility pop
 

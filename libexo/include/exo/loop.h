@@ -35,6 +35,8 @@ typedef void exo_fd_fn(struct exo_loop *loop, int fd, unsigned int events,
 typedef void exo_timer_fn(struct exo_loop *loop, struct exo_timer *timer,
 			  void *ctx);
 typedef void exo_env_fn(struct exo_loop *loop, void *ctx);
+typedef void exo_event_fn(struct exo_loop *loop, const struct exo_event *event,
+			  void *ctx);
 typedef int exo_wait_fn(struct exo_loop *loop, __u64 timeout_ns, void *ctx);
 
 /**
@@ -119,6 +121,22 @@ int exo_loop_del_fd(struct exo_loop *loop, int fd);
 void exo_loop_on_env(struct exo_loop *loop, exo_env_fn *fn, void *ctx);
 
 /**
+ * exo_loop_on_event() - hear of the env's events, see <exo/event.h>
+ * @loop: the loop, made with an env
+ * @fn: called with each; NULL for no longer. What it does not do at once, for
+ *      example to give pages back, has time until the event's deadline
+ * @ctx: for @fn
+ *
+ * The loop takes the events off the env and sets the env's eventfd: nobody else
+ * is to call exo_event_read() and exo_event_fd() then. In the wait hook's gear
+ * events wait as foreign descriptors do.
+ *
+ * Return: 0; -EINVAL a loop without an env; -ENOTTY a module without events;
+ * -EMFILE, -ENFILE, -ENOMEM.
+ */
+int exo_loop_on_event(struct exo_loop *loop, exo_event_fn *fn, void *ctx);
+
+/**
  * exo_loop_due() - come back to the env's handler at the latest then
  * @loop: the loop
  * @deadline_ns: when, on the clock of exo_loop_now_ns()
@@ -171,7 +189,7 @@ void exo_timer_stop(struct exo_loop *loop, struct exo_timer *timer);
  * @loop: the loop
  * @timeout_ns: longest wait; ~0ULL for no limit
  *
- * Return: 0; the wait hook's error; -errno of the backend.
+ * Return: 0; the wait hook's error; -errno of the backend or of reading events.
  */
 int exo_loop_round(struct exo_loop *loop, __u64 timeout_ns);
 
