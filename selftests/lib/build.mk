@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # libexo's base against a /dev/exo that is only imitated, and exoctl.
-LIB_TESTS := base place io loop nomem label
-TESTS_HOST += $(LIB_TESTS:%=selftests/lib/%.c) selftests/lib/format.sh
+LIB_TESTS := base place io loop nomem cap event label
+TESTS_HOST += $(LIB_TESTS:%=selftests/lib/%.c) selftests/lib/format.sh \
+	selftests/lib/symbols.sh
 TESTS_VM += selftests/lib/exoctl.sh selftests/lib/uring.c
 
-$(foreach t,base place io loop nomem,$(eval selftests/lib/$(t)_SRCS := \
-	selftests/lib/$(t).c selftests/lib/fake.c) \
+$(foreach t,base place io loop nomem cap event,$(eval selftests/lib/$(t)_SRCS := \
+	selftests/lib/$(t).c selftests/lib/fake.c selftests/lib/fake_cap.c) \
 	$(eval selftests/lib/$(t)_LIBS := exo))
 selftests/lib/label_SRCS := selftests/lib/label.c tools/exoctl/label.c \
 	tools/exoctl/crc32c.c

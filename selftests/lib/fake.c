@@ -21,7 +21,7 @@ static void *ptr(__u64 user)
 	return (void *)(uintptr_t)user;
 }
 
-static int object_new(struct fake *f, unsigned int nr, __u32 *handle)
+int fake_object_new(struct fake *f, unsigned int nr, __u32 *handle)
 {
 	__u32 h;
 
@@ -29,7 +29,7 @@ static int object_new(struct fake *f, unsigned int nr, __u32 *handle)
 		;
 	if (h == FAKE_OBJECTS)
 		return -ENOMEM;
-	f->object[h].nr = nr;
+	f->object[h] = (struct fake_object) { .nr = nr };
 	f->nr_live++;
 	*handle = h;
 	return 0;
@@ -50,13 +50,23 @@ static int do_frame_alloc(struct fake *f, struct exo_frame_alloc *a)
 
 	if (!a->nr_pages || a->nr_pages > f->query.out_max_frame_pages)
 		return -EINVAL;
-	rc = object_new(f, EXO_NR_FRAME_ALLOC, &a->out_handle);
+	f->last_alloc = *a;
+	a->out_nr_tried = a->flags & EXO_FRAME_COLOUR ? 777 : 0;
+	if (a->colour_mask == EXO_FRAME_MAX_COLOURS - 1)
+		return -ENOMEM;
+	rc = fake_object_new(f, EXO_NR_FRAME_ALLOC, &a->out_handle);
+	if (rc)
+		return rc;
 	a->out_mmap_offset = (__u64)a->out_handle << 32;
-	return rc;
+	fake_root(f, a->out_handle, EXO_TYPE_FRAME, a->nr_pages);
+	if (a->flags & EXO_FRAME_POOL)
+		f->object[a->out_handle].cap.out_rights &=
+			f->object[a->pool].cap.out_rights;
+	return 0;
 }
 
-static int copy_list(const void *array, int nr, size_t bytes, __u64 user,
-		     __u32 room, __u32 *out_nr)
+int fake_list(const void *array, int nr, size_t bytes, __u64 user, __u32 room,
+	      __u32 *out_nr)
 {
 	*out_nr = nr;
 	if (room < (__u32)nr)
@@ -71,13 +81,13 @@ static int do_disk_list(struct fake *f, struct exo_disk_list *a)
 
 	for (i = 0; i < f->grow; i++)
 		fake_disk(f, "another", "sdz", 0xff);
-	return copy_list(f->disk, f->nr_disks, sizeof(*f->disk), a->array,
+	return fake_list(f->disk, f->nr_disks, sizeof(*f->disk), a->array,
 			 a->nr, &a->out_nr);
 }
 
 static int do_extent_list(struct fake *f, struct exo_extent_list *a)
 {
-	return copy_list(f->extent, f->nr_extents, sizeof(*f->extent),
+	return fake_list(f->extent, f->nr_extents, sizeof(*f->extent),
 			 a->array, a->nr, &a->out_nr);
 }
 
@@ -120,7 +130,7 @@ static int do_extent_create(struct fake *f, struct exo_extent_create *a)
 		extent_add(f, a->start, 1, 4711, name);
 	}
 	rc = extent_add(f, a->start, a->nr_blocks, geteuid(), a->name);
-	return rc ? rc : object_new(f, EXO_NR_EXTENT_OPEN, &a->out_handle);
+	return rc ? rc : fake_object_new(f, EXO_NR_EXTENT_OPEN, &a->out_handle);
 }
 
 static int do_extent_open(struct fake *f, struct exo_extent_open *a)
@@ -134,14 +144,14 @@ static int do_extent_open(struct fake *f, struct exo_extent_open *a)
 			continue;
 		a->out_start = e->start;
 		a->out_nr_blocks = e->nr_blocks;
-		return object_new(f, EXO_NR_EXTENT_OPEN, &a->out_handle);
+		return fake_object_new(f, EXO_NR_EXTENT_OPEN, &a->out_handle);
 	}
 	return -ENOENT;
 }
 
 static int do_cq_create(struct fake *f, struct exo_cq_create *a)
 {
-	int rc = object_new(f, EXO_NR_CQ_CREATE, &a->out_handle);
+	int rc = fake_object_new(f, EXO_NR_CQ_CREATE, &a->out_handle);
 
 	if (rc)
 		return rc;
@@ -233,7 +243,7 @@ static int execute(struct fake *f, unsigned int nr, void *arg)
 	case EXO_NR_IO:
 		return do_io(f, arg);
 	}
-	return -ENOTTY;
+	return fake_cap_execute(f, nr, arg);
 }
 
 /* A list or submission that answers what no module would. */
@@ -279,7 +289,9 @@ static int fake_open_file(const struct exo_sys *sys, const char *path,
 
 static int fake_close(const struct exo_sys *sys, int fd)
 {
-	of(sys)->nr_open--;
+	struct fake *f = of(sys);
+
+	f->nr_open -= fd == f->fd || fd == f->own_eventfd;
 	return close(fd);
 }
 
@@ -289,10 +301,10 @@ static int fake_mmap(const struct exo_sys *sys, size_t bytes, int prot, int fd,
 	struct fake *f = of(sys);
 	struct fake_object *o = &f->object[offset >> 32];
 
-	(void)prot;
 	(void)fd;
 	if (f->mmap_rc)
 		return f->mmap_rc;
+	o->prot = prot;
 	o->mem = aligned_alloc(PAGE, bytes);
 	memset(o->mem, 0, bytes);
 	f->nr_mapped++;
@@ -308,20 +320,24 @@ static int fake_munmap(const struct exo_sys *sys, void *addr, size_t bytes)
 	return 0;
 }
 
-static int fake_poll(const struct exo_sys *sys, struct pollfd *fds, nfds_t nr,
-		     __s64 timeout_ns)
-{
-	if (of(sys)->poll_rc)
-		return of(sys)->poll_rc;
-	return exo_sys_default()->poll(sys, fds, nr, timeout_ns);
-}
-
 static int fake_uring_init(const struct exo_sys *sys, unsigned int entries,
 			   struct io_uring *ring, unsigned int flags)
 {
 	if (of(sys)->uring_rc)
 		return of(sys)->uring_rc;
 	return exo_sys_default()->uring_init(sys, entries, ring, flags);
+}
+
+static int fake_eventfd(const struct exo_sys *sys, unsigned int value,
+			int flags)
+{
+	struct fake *f = of(sys);
+
+	if (f->eventfd_rc)
+		return f->eventfd_rc;
+	f->own_eventfd = eventfd(value, flags);
+	f->nr_open++;
+	return f->own_eventfd;
 }
 
 void fake_init(struct fake *fake)
@@ -335,6 +351,9 @@ void fake_init(struct fake *fake)
 	fake->sys.munmap = fake_munmap;
 	fake->sys.poll = fake_poll;
 	fake->sys.uring_init = fake_uring_init;
+	fake->sys.read = fake_read;
+	fake->event_fd = -1;
+	fake->sys.eventfd = fake_eventfd;
 	fake->query = (struct exo_query) {
 		.size = sizeof(struct exo_query),
 		.out_features = EXO_FEATURE_FRAME | EXO_FEATURE_DISK |

@@ -56,6 +56,14 @@ static void on_timer(struct exo_loop *loop, struct exo_timer *timer, void *ctx)
 	exo_loop_stop(loop, 0);
 }
 
+static void on_event(struct exo_loop *loop, const struct exo_event *event,
+		     void *ctx)
+{
+	(void)loop;
+	(void)event;
+	(void)ctx;
+}
+
 static int use_loop(struct exo_env *env, unsigned int flags)
 {
 	struct exo_timer timer = { .fn = on_timer };
@@ -67,7 +75,9 @@ static int use_loop(struct exo_env *env, unsigned int flags)
 		return rc;
 	if (pipe(p))
 		bail("pipe");
-	rc = exo_loop_add_fd(loop, p[0], POLLIN, on_fd, NULL);
+	rc = exo_loop_on_event(loop, on_event, NULL);
+	if (!rc)
+		rc = exo_loop_add_fd(loop, p[0], POLLIN, on_fd, NULL);
 	if (!rc)
 		rc = exo_timer_start(loop, &timer, 1);
 	if (!rc)
