@@ -100,6 +100,43 @@ is "the format" "$(awk '
 	{ print "line", $0 }' <<<"$m")" ""
 like "a user may ask" "$(as alice metrics)" '^exo_up 1$'
 
+# JSON: every word of it stands in the manual, or in the header.
+{
+	"$e" status --json
+	"$e" doctor --json
+	"$e" disk list --json
+	"$e" extent list site --json
+	"$e" net list --json
+	"$e" policy check --json "$p"
+	"$e" report --json "$dir/j.tar.gz"
+	"$e" net detach eth0
+	"$e" net attach eth0 --json
+	sed '/net eth7/,$d' "$p" >"$dir/disk"
+	"$e" policy apply "$dir/disk" --json
+	truncate -s 8M "$dir/image"
+	"$e" disk format "$dir/image" --name j --json
+} >"$dir/json" 2>&1
+is "what programs read is in the manual" "$(vm-host python3 -c '
+import json, re, sys
+words = set()
+def walk(d):
+    if isinstance(d, dict):
+        words.update(d)
+        d = list(d.values())
+    for x in d if isinstance(d, list) else []:
+        walk(x)
+text, n = sys.argv[1].strip(), 0
+while text:
+    d, end = json.JSONDecoder().raw_decode(text)
+    walk(d)
+    text, n = text[end:].strip(), n + 1
+manual = open("docs/man/exoctl.8").read()
+header = open("include/uapi/linux/exo.h").read()
+known = set(re.findall(r"^\.Va (\w+)", manual, re.M))
+known |= set(re.findall(r"\bout_(?:nr_)?(\w+);", header))
+known |= set(re.findall(r"\bout_(\w+);", header))
+print(n, sorted(words - known))' "$(cat "$dir/json")" 2>&1)" "10 []"
+
 # Report
 echo '<6>exo: a line for the report' >/dev/kmsg
 echo '<6>nothing to do with it' >/dev/kmsg

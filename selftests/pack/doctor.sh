@@ -60,10 +60,10 @@ finds ok memlock CAP_IPC_LOCK
 
 put /proc/sys/kernel/osrelease 5.10.0-30-amd64
 finds fail kernel 'Linux 5\.10' 'needs Linux 6\.1'
-healthy 6.99.0
-finds warn kernel 'Linux 6\.99' 'newest'
-healthy 7.0.1
-finds warn kernel 'Linux 7\.0' 'newest'
+healthy 7.99.0
+finds warn kernel 'Linux 7\.99' 'newest'
+healthy 8.0.1
+finds warn kernel 'Linux 8\.0' 'newest'
 rm "$r/proc/sys/kernel/osrelease"
 finds fail kernel unknown
 

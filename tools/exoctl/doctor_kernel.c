@@ -5,7 +5,7 @@
 #include "doctor.h"
 
 #define OLDEST		"6.1"
-#define NEWEST_TRIED	"6.12"
+#define NEWEST_TRIED	"7.2"	/* Debian sid, see tools/check */
 
 /* "6.12.3-amd64" as 6012; 0 if it is no release */
 static unsigned int release_number(const char *release)

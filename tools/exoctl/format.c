@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "exoctl.h"
+#include "json.h"
 #include "label.h"
 
 /**
@@ -27,6 +28,7 @@
  * @name: for the label
  * @nr_slots: of the catalogue
  * @force: overwrite what is there
+ * @json: say for programs what was made
  * @fd: the device, open exclusively
  * @is_block: a block device, not a file
  * @layout: where things go
@@ -36,6 +38,7 @@ struct job {
 	const char *name;
 	uint32_t nr_slots;
 	bool force;
+	bool json;
 	int fd;
 	bool is_block;
 	struct layout layout;
@@ -293,9 +296,35 @@ static int plan(struct job *job)
 	return 0;
 }
 
-static int format(struct job *job)
+static void print_job(const struct job *job)
 {
 	char uuid[40], size[16];
+
+	human_bytes((job->layout.data_end - job->layout.data_start) *
+		    EXO_BLOCK_BYTES, size, sizeof(size));
+	printf("%s is now the exo disk %s (UUID %s), %s for up to %u extents\n",
+	       job->path, job->name, uuid_text(job->layout.uuid, uuid), size,
+	       job->nr_slots * EXO_SLOT_ENTRIES);
+}
+
+static void json_job(const struct job *job)
+{
+	struct json j = { .f = stdout };
+	char uuid[40];
+
+	json_open(&j, NULL, '{');
+	json_text(&j, "device", job->path);
+	json_text(&j, "name", job->name);
+	json_text(&j, "uuid", uuid_text(job->layout.uuid, uuid));
+	json_u64(&j, "nr_blocks", job->layout.nr_blocks);
+	json_u64(&j, "first_block", job->layout.data_start);
+	json_u64(&j, "end_block", job->layout.data_end);
+	json_u64(&j, "max_extents", job->nr_slots * EXO_SLOT_ENTRIES);
+	json_close(&j, '}');
+}
+
+static int format(struct job *job)
+{
 	int rc;
 
 	rc = plan(job);
@@ -312,11 +341,10 @@ static int format(struct job *job)
 			    job->path);
 	if (rc)
 		return fail(rc, NULL, "cannot read %s again", job->path);
-	human_bytes((job->layout.data_end - job->layout.data_start) *
-		    EXO_BLOCK_BYTES, size, sizeof(size));
-	printf("%s is now the exo disk %s (UUID %s), %s for up to %u extents\n",
-	       job->path, job->name, uuid_text(job->layout.uuid, uuid), size,
-	       job->nr_slots * EXO_SLOT_ENTRIES);
+	if (job->json)
+		json_job(job);
+	else
+		print_job(job);
 	return EXIT_OK;
 }
 
@@ -327,6 +355,7 @@ static int format_options(const struct command *cmd, int argc, char **argv,
 		{ "name", required_argument, NULL, 'n' },
 		{ "slots", required_argument, NULL, 's' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
 		{}
 	};
 	uint64_t nr_slots = SLOTS_DEFAULT;
@@ -339,6 +368,8 @@ static int format_options(const struct command *cmd, int argc, char **argv,
 			job->name = optarg;
 		else if (c == 'f')
 			job->force = true;
+		else if (c == 'j')
+			job->json = true;
 		else if (!parse_number(optarg, EXO_MAX_SLOTS, &nr_slots) ||
 			 !nr_slots)
 			return usage(cmd, "--slots takes 1 to %u",

@@ -19,10 +19,10 @@ static const struct command commands[] = {
 	  "print the counters for Prometheus",
 	  "For the textfile collector: exo_up is 0 if the module is not there.",
 	  metrics },
-	{ "report", NULL, "[FILE]",
+	{ "report", NULL, "[FILE] [--json]",
 	  "gather what a bug report needs in a .tar.gz",
 	  "Says what it holds: no contents, no names of users.", report },
-	{ "disk", "format", "DEVICE --name NAME [--slots N] [--force]",
+	{ "disk", "format", "DEVICE --name NAME [--slots N] [--force] [--json]",
 	  "make a block device an empty exo disk",
 	  "Destroys what is on the device. A slot holds 15 extents; N is 64\n"
 	  "unless given. Refuses a device with a file system, a partition\n"
@@ -54,7 +54,7 @@ static const struct command commands[] = {
 	  "that is long enough unless --at says where.", extent_create },
 	{ "extent", "delete", "DISK [OWNER:]NAME",
 	  "give the blocks of an extent back", NULL, extent_delete },
-	{ "net", "attach", "DEVICE",
+	{ "net", "attach", "DEVICE [--json]",
 	  "let flows be bound on a network device",
 	  "Packets that no flow claims go on to Linux untouched. Flows on the\n"
 	  "direct lane bypass the firewall's ip and inet tables and conntrack.",
@@ -73,7 +73,7 @@ static const struct command commands[] = {
 	{ "policy", "check", "FILE [--json]",
 	  "look for errors in a policy file",
 	  "Needs neither the module nor root.", policy_check },
-	{ "policy", "apply", "FILE",
+	{ "policy", "apply", "FILE [--json]",
 	  "attach and grant what a policy file says",
 	  "What is so already stays; what it does not name is not withdrawn.\n"
 	  "Nothing is applied if the file has an error.", policy_apply },

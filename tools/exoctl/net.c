@@ -56,6 +56,15 @@ const char *lane_name(uint32_t id)
 	return lane ? lane->name : "unknown";
 }
 
+static void lane_json(struct json *j, const char *key, const struct lane *lane)
+{
+	json_open(j, key, '{');
+	json_text(j, "name", lane->name);
+	json_text(j, "bypasses", lane->bypasses);
+	json_text(j, "costs", lane->costs);
+	json_close(j, '}');
+}
+
 static void lane_print(uint32_t id)
 {
 	const struct lane *lane = lane_find(id);
@@ -113,6 +122,16 @@ static int device_find(const char *name, uint32_t *ifindex)
 		    "lists them", name);
 }
 
+static void attached_json(const char *device, uint32_t id)
+{
+	struct json j = { .f = stdout };
+
+	json_open(&j, NULL, '{');
+	json_text(&j, "device", device);
+	lane_json(&j, "lane", lane_find(id));
+	json_close(&j, '}');
+}
+
 int net_attach(const struct command *cmd, int argc, char **argv)
 {
 	static const struct why why[] = {
@@ -125,9 +144,10 @@ int net_attach(const struct command *cmd, int argc, char **argv)
 	};
 	struct exo_env *env;
 	uint32_t ifindex;
+	bool json;
 	int rc;
 
-	rc = take_args(cmd, argc, argv, 1);
+	rc = take_json_args(cmd, argc, argv, 1, &json);
 	if (!rc)
 		rc = device_find(argv[optind], &ifindex);
 	if (!rc)
@@ -137,6 +157,8 @@ int net_attach(const struct command *cmd, int argc, char **argv)
 	rc = exo_net_attach(env, ifindex, EXO_LANE_DIRECT);
 	if (rc)
 		rc = fail(rc, why, "cannot attach %s", argv[optind]);
+	else if (json)
+		attached_json(argv[optind], EXO_LANE_DIRECT);
 	else
 		lane_print(EXO_LANE_DIRECT);
 	exo_env_close(env);
@@ -200,15 +222,9 @@ static void list_json(const struct exo_net_info *nets, int nr)
 	net_json(&j, nets, nr);
 	json_close(&j, ']');
 	json_open(&j, "lanes", '[');
-	for (l = 0; l < NR_LANES; l++) {
-		if (!lane_used(lanes[l].id, nets, nr))
-			continue;
-		json_open(&j, NULL, '{');
-		json_text(&j, "name", lanes[l].name);
-		json_text(&j, "bypasses", lanes[l].bypasses);
-		json_text(&j, "costs", lanes[l].costs);
-		json_close(&j, '}');
-	}
+	for (l = 0; l < NR_LANES; l++)
+		if (lane_used(lanes[l].id, nets, nr))
+			lane_json(&j, NULL, &lanes[l]);
 	json_close(&j, ']');
 	json_close(&j, '}');
 }

@@ -218,13 +218,30 @@ static int check_owner(const char *path)
 	return EXIT_FAILED;
 }
 
+static void applied_print(const struct policy *policy, unsigned int nr_attached,
+			  bool json)
+{
+	struct json j = { .f = stdout };
+
+	if (!json) {
+		printf("%s is applied: %zu rules, %u newly attached\n",
+		       policy->path, policy->nr_rules, nr_attached);
+		return;
+	}
+	json_open(&j, NULL, '{');
+	json_u64(&j, "nr_rules", policy->nr_rules);
+	json_u64(&j, "nr_attached", nr_attached);
+	json_close(&j, '}');
+}
+
 int policy_apply(const struct command *cmd, int argc, char **argv)
 {
 	struct policy policy;
 	unsigned int nr;
+	bool json;
 	int rc;
 
-	rc = take_args(cmd, argc, argv, 1);
+	rc = take_json_args(cmd, argc, argv, 1, &json);
 	if (!rc)
 		rc = check_owner(argv[optind]);
 	if (rc)
@@ -233,8 +250,7 @@ int policy_apply(const struct command *cmd, int argc, char **argv)
 	if (!rc)
 		rc = policy_apply_rules(&policy, &nr);
 	if (!rc)
-		printf("%s is applied: %zu rules, %u newly attached\n",
-		       argv[optind], policy.nr_rules, nr);
+		applied_print(&policy, nr, json);
 	policy_free(&policy);
 	return rc;
 }

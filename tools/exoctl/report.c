@@ -223,7 +223,26 @@ static const struct part parts[] = {
 
 #define NR_PARTS	(sizeof(parts) / sizeof(*parts))
 
-static int write_part(const char *dir, const struct part *p)
+static void part_print(struct json *j, const struct part *p,
+		       const char *missing)
+{
+	if (!j) {
+		printf("  %-13s %s%s%s%s\n", p->name, p->what,
+		       missing ? " (nothing: " : "", missing ? missing : "",
+		       missing ? ")" : "");
+		return;
+	}
+	json_open(j, NULL, '{');
+	json_text(j, "name", p->name);
+	json_text(j, "what", p->what);
+	if (missing)
+		json_text(j, "missing", missing);
+	else
+		json_null(j, "missing");
+	json_close(j, '}');
+}
+
+static int write_part(const char *dir, const struct part *p, struct json *j)
 {
 	const char *missing;
 	char path[PATH_BYTES];
@@ -242,9 +261,7 @@ static int write_part(const char *dir, const struct part *p)
 		rc = -errno;
 	if (rc)
 		return fail(rc, NULL, "cannot write %s", path);
-	printf("  %-13s %s%s%s%s\n", p->name, p->what,
-	       missing ? " (nothing: " : "", missing ? missing : "",
-	       missing ? ")" : "");
+	part_print(j, p, missing);
 	return 0;
 }
 
@@ -298,7 +315,7 @@ static void remove_parts(const char *dir)
 	rmdir(dir);
 }
 
-static int write_parts(const char *dir)
+static int write_parts(const char *dir, struct json *j)
 {
 	char path[PATH_BYTES];
 	size_t i;
@@ -308,54 +325,92 @@ static int write_parts(const char *dir)
 	if (mkdir(path, 0700))
 		return fail(-errno, NULL, "cannot make %s", path);
 	for (i = 0; i < NR_PARTS && !rc; i++)
-		rc = write_part(dir, &parts[i]);
+		rc = write_part(dir, &parts[i], j);
 	return rc;
 }
 
-static int make_report(const char *file)
+static int gather(const char *file, int fd, struct json *j)
+{
+	char dir[] = "/tmp/exo-report.XXXXXX";
+	int rc;
+
+	if (!mkdtemp(dir))
+		return fail(-errno, NULL, "cannot make a directory in /tmp");
+	rc = write_parts(dir, j);
+	if (!rc)
+		rc = pack(dir, file, fd);
+	remove_parts(dir);
+	return rc;
+}
+
+static void print_head(const char *file, struct json *j)
+{
+	if (!j) {
+		printf("%s holds:\n", file);
+		return;
+	}
+	json_open(j, NULL, '{');
+	json_text(j, "file", file);
+	json_open(j, "parts", '[');
+}
+
+static void print_end(struct json *j)
+{
+	if (!j) {
+		printf("Nothing of what is in extents, frames and packets, and "
+		       "no names of users. Look through it before you send "
+		       "it.\n");
+		return;
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
+/* An object that is begun is ended, whether the report is made or not. */
+static int make_report(const char *file, struct json *j)
 {
 	static const struct why why[] = {
 		{ EEXIST, "it is there already; give another name" },
 		{}
 	};
-	char dir[] = "/tmp/exo-report.XXXXXX";
 	int fd, rc;
 
 	/* The kernel's log is not for everybody. */
 	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail(-errno, why, "cannot make %s", file);
-	if (!mkdtemp(dir)) {
-		rc = fail(-errno, NULL, "cannot make a directory in /tmp");
-	} else {
-		printf("%s holds:\n", file);
-		rc = write_parts(dir);
-		if (!rc)
-			rc = pack(dir, file, fd);
-		remove_parts(dir);
-	}
+	print_head(file, j);
+	rc = gather(file, fd, j);
 	if (close(fd) && !rc)
 		rc = fail(-errno, NULL, "cannot write %s", file);
 	if (rc)
 		unlink(file);
-	else
-		printf("Nothing of what is in extents, frames and packets, and "
-		       "no names of users. Look through it before you send "
-		       "it.\n");
+	if (!rc || j)
+		print_end(j);
 	return rc;
 }
 
 int report(const struct command *cmd, int argc, char **argv)
 {
-	static const struct option none[] = { {} };
-	char name[64];
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{}
+	};
+	struct json j = { .f = stdout };
 	time_t now = time(NULL);
+	bool json = false;
+	char name[64];
+	int c;
 
-	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		return bad_option(cmd, argv);
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return bad_option(cmd, argv);
+		json = true;
+	}
 	if (argc - optind > 1)
 		return usage(cmd, "one file at most");
 	strftime(name, sizeof(name), TOP "-%Y%m%d-%H%M%S.tar.gz",
 		 localtime(&now));
-	return make_report(optind < argc ? argv[optind] : name);
+	return make_report(optind < argc ? argv[optind] : name,
+			   json ? &j : NULL);
 }
