@@ -134,6 +134,11 @@ def check(library):
     tap.ok(not lost, "every function is in a page", "\n".join(lost))
     twice = sorted(n for n, w in where.items() if len(w) > 1)
     tap.ok(not twice, "none is in two", "\n".join(twice))
+    with open("docs/man/exo.4") as f, open("include/uapi/linux/exo.h") as h:
+        page = f.read()
+        unsaid = [c for c in re.findall(r"^#define (EXO_CMD_\w+)", h.read(), re.M)
+                  if not re.search(rf"\b{c}\b", page)]
+    tap.ok(not unsaid, "exo(4) has every command", "\n".join(unsaid))
     inline = sorted(symbols - set(heads))
     tap.ok(not inline, "every symbol is declared in a header", "\n".join(inline))
     return tap.finish()
