@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 PROGRAMS += cheetah cheetah-pack
 
-CHEETAH_CORE := $(addprefix samples/cheetah/,http.c path.c doc.c crc32c.c)
+CHEETAH_CORE := $(addprefix samples/cheetah/,http.c path.c doc.c) \
+	common/crc32c.c
 CHEETAH_PACK := $(addprefix samples/cheetah/,pack.c tree.c group.c mime.c)
 
 # Linked at a fixed address, so that a profile can name its functions.

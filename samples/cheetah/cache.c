@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "cache.h"
-#include "crc32c.h"
+#include "../../common/crc32c.h"
 
 #define FRAME_ORDER	4		/* a chunk is physically in one piece */
 #define MIN_SLOTS	16

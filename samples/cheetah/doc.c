@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "crc32c.h"
+#include "../../common/crc32c.h"
 #include "doc.h"
 
 static int bad(const char **why, const char *what)

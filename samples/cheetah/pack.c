@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "crc32c.h"
+#include "../../common/crc32c.h"
 #include "mime.h"
 #include "pack.h"
 

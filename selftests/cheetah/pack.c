@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../samples/cheetah/crc32c.h"
+#include "../../common/crc32c.h"
 #include "../../samples/cheetah/doc.h"
 #include "../../samples/cheetah/http.h"
 #include "../../samples/cheetah/pack.h"

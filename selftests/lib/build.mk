@@ -10,6 +10,6 @@ $(foreach t,base place io loop nomem cap event,$(eval selftests/lib/$(t)_SRCS :=
 	selftests/lib/$(t).c selftests/lib/fake.c selftests/lib/fake_cap.c) \
 	$(eval selftests/lib/$(t)_LIBS := exo))
 selftests/lib/label_SRCS := selftests/lib/label.c tools/exoctl/label.c \
-	tools/exoctl/crc32c.c
+	common/crc32c.c
 selftests/lib/nomem_LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 selftests/lib/uring_LIBS := exo

@@ -7,7 +7,7 @@
 #include <endian.h>
 
 #include "../exo_test.h"
-#include "../../tools/exoctl/crc32c.h"
+#include "../../common/crc32c.h"
 #include "../../tools/exoctl/label.h"
 
 /* RFC 3720 appendix B.4, and the usual check value. */
@@ -16,15 +16,15 @@ static void test_crc32c(void)
 	uint8_t data[32];
 	int i;
 
-	is(~crc32c(~0U, "123456789", 9), 0xe3069283, "\"123456789\"");
+	is(crc32c(0, "123456789", 9), 0xe3069283, "\"123456789\"");
 	memset(data, 0, sizeof(data));
-	is(~crc32c(~0U, data, 32), 0x8a9136aa, "32 bytes of zeroes");
+	is(crc32c(0, data, 32), 0x8a9136aa, "32 bytes of zeroes");
 	memset(data, 0xff, sizeof(data));
-	is(~crc32c(~0U, data, 32), 0x62a8ab43, "32 bytes of ones");
+	is(crc32c(0, data, 32), 0x62a8ab43, "32 bytes of ones");
 	for (i = 0; i < 32; i++)
 		data[i] = i;
-	is(~crc32c(~0U, data, 32), 0x46dd794e, "32 bytes counting up");
-	is(~crc32c(crc32c(~0U, data, 13), data + 13, 19), 0x46dd794e,
+	is(crc32c(0, data, 32), 0x46dd794e, "32 bytes counting up");
+	is(crc32c(crc32c(0, data, 13), data + 13, 19), 0x46dd794e,
 	   "in two pieces");
 }
 

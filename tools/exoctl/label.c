@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "../../common/crc32c.h"
 #include "label.h"
 
 #define ALIGN_BLOCKS	256	/* 1 MiB */
@@ -52,7 +52,7 @@ static uint32_t block_sum(const void *block, size_t offset)
 
 	memcpy(copy, block, sizeof(copy));
 	memset(copy + offset, 0, sizeof(uint32_t));
-	return ~crc32c(~0U, copy, sizeof(copy));
+	return crc32c(0, copy, sizeof(copy));
 }
 
 void label_make(struct exo_label *label, const struct layout *layout)

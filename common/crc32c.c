@@ -45,12 +45,6 @@ static uint32_t by_instruction(uint64_t crc, const unsigned char *p, size_t len)
 }
 #endif
 
-/**
- * crc32c - checksum of a piece
- * @crc: 0, or the result for what comes before
- * @data: the piece
- * @len: bytes
- */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 {
 #ifdef __x86_64__
