@@ -59,10 +59,13 @@ static const char *units(__u32 command)
 	return "pages or blocks";
 }
 
-static const char *steps(__u32 level, char *buf, size_t bytes)
+/* Who ended. An import has no handle yet, but a descriptor. */
+static const char *steps(const struct exo_refusal *r, char *buf, size_t bytes)
 {
+	__u32 level = r->out_level;
+
 	if (!level)
-		return "it";
+		return r->out_handle ? "it" : "what was exported";
 	if (level == 1)
 		return "the capability it was made from";
 	snprintf(buf, bytes, "a capability %u steps above it", level);
@@ -72,7 +75,7 @@ static const char *steps(__u32 level, char *buf, size_t bytes)
 static int ended_text(const struct exo_refusal *r, char *buf, size_t bytes)
 {
 	char above[48];
-	const char *who = steps(r->out_level, above, sizeof(above));
+	const char *who = steps(r, above, sizeof(above));
 	__u64 late = r->out_want - r->out_have;
 
 	switch (r->out_reason) {
@@ -120,7 +123,7 @@ static int bound_text(const struct exo_refusal *r, char *buf, size_t bytes)
 const char *exo_refusal_text(const struct exo_refusal *refusal, char *buf,
 			     size_t bytes)
 {
-	char why[128], name[24];
+	char why[128], name[24], handle[24] = "";
 
 	if (refusal->out_reason == EXO_REFUSED_NOT) {
 		snprintf(buf, bytes, "nothing was refused so far");
@@ -135,8 +138,11 @@ const char *exo_refusal_text(const struct exo_refusal *refusal, char *buf,
 	default:
 		bound_text(refusal, why, sizeof(why));
 	}
-	snprintf(buf, bytes, "%s, handle %u: %s",
+	if (refusal->out_handle)
+		snprintf(handle, sizeof(handle), ", handle %u",
+			 refusal->out_handle);
+	snprintf(buf, bytes, "%s%s: %s",
 		 command_name(refusal->out_command, name, sizeof(name)),
-		 refusal->out_handle, why);
+		 handle, why);
 	return buf;
 }

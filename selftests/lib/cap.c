@@ -372,6 +372,9 @@ static void test_texts(void)
 		    .out_command = EXO_NR_CAP_DERIVE, .out_level = 1 },
 		  "CAP_DERIVE, handle 3: the capability it was made from was "
 		  "revoked" },
+		{ { .out_reason = EXO_REFUSED_REVOKED,
+		    .out_command = EXO_NR_CAP_IMPORT },
+		  "CAP_IMPORT: what was exported was revoked" },
 		{ { .out_reason = EXO_REFUSED_EXPIRED, .out_handle = 3,
 		    .out_command = EXO_NR_CAP_DERIVE,
 		    .out_have = 1000000000, .out_want = 2500000000 },
