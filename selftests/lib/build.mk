@@ -4,7 +4,8 @@
 LIB_TESTS := base place io loop nomem cap event label
 TESTS_HOST += $(LIB_TESTS:%=selftests/lib/%.c) selftests/lib/format.sh \
 	selftests/lib/symbols.sh
-TESTS_VM += selftests/lib/exoctl.sh selftests/lib/uring.c
+TESTS_VM += selftests/lib/exoctl.sh selftests/lib/exoctl_cap.sh \
+	selftests/lib/uring.c
 
 $(foreach t,base place io loop nomem cap event,$(eval selftests/lib/$(t)_SRCS := \
 	selftests/lib/$(t).c selftests/lib/fake.c selftests/lib/fake_cap.c) \

@@ -49,6 +49,13 @@ int net_detach(const struct command *cmd, int argc, char **argv);
 int net_list(const struct command *cmd, int argc, char **argv);
 int net_grant(const struct command *cmd, int argc, char **argv);
 int net_revoke(const struct command *cmd, int argc, char **argv);
+int cap_test(const struct command *cmd, int argc, char **argv);
+int env_list(const struct command *cmd, int argc, char **argv);
+int frame_test(const struct command *cmd, int argc, char **argv);
+int policy_user_set(const struct command *cmd, int argc, char **argv);
+int policy_user_forget(const struct command *cmd, int argc, char **argv);
+int policy_user_list(const struct command *cmd, int argc, char **argv);
+int env_revoke(const struct command *cmd, int argc, char **argv);
 int doctor(const struct command *cmd, int argc, char **argv);
 int metrics(const struct command *cmd, int argc, char **argv);
 int policy_apply(const struct command *cmd, int argc, char **argv);
@@ -84,6 +91,10 @@ bool parse_user(const char *text, uid_t *out);
 const char *user_name(uid_t uid, char *buf, size_t bytes);
 const char *human_bytes(uint64_t bytes, char *buf, size_t buf_bytes);
 const char *uuid_text(const uint8_t *uuid, char *buf);
+
+/* cap.c */
+int fail_refused(struct exo_env *env, int rc, const struct why *why,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* open.c */
 int env_open(struct exo_env **env);

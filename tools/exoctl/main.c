@@ -70,6 +70,35 @@ static const struct command commands[] = {
 	{ "net", "revoke", "DEVICE USER PORTS",
 	  "withdraw a grant",
 	  "Flows that are bound stay.", net_revoke },
+	{ "env", "list", "[--json]",
+	  "show who has /dev/exo open: pages held, asked for, taken, refusals",
+	  "Root sees all envs, a user those of its own.", env_list },
+	{ "env", NULL, "[--json]", "the same", NULL, env_list },
+	{ "revoke", NULL, "ENV PAGES [--timeout MS] [--no-wait] [--json]",
+	  "ask an env for pages, and see it give them back",
+	  "ENV is a number that 'exoctl env' shows. What is not given back in\n"
+	  "MS milliseconds, 10,000 unless given, is taken. With --no-wait the\n"
+	  "program does not stay to see that.", env_revoke },
+	{ "cap", "test", "[--json]",
+	  "hand a frame to another env and take it back, show each step",
+	  NULL, cap_test },
+	{ "frame", "test",
+	  "PAGES [--order N] [--node N] [--colour MASK:VALUE] [--json]",
+	  "allocate pages of one's choice, show where they lie, free them",
+	  "Runs of 2^N pages follow each other in physical memory. A page has\n"
+	  "the colour if its number and MASK, up to 1,023, is VALUE.",
+	  frame_test },
+	{ "policy", "set",
+	  "USER [--max-pages N] [--allow numbers] [--timeout MS]",
+	  "limit the pages of a user, let it see physical page numbers",
+	  "What is not named stays as it was; 'none' takes a limit or a right\n"
+	  "away. When the user holds more than N pages its envs are asked for\n"
+	  "the rest, and after MS milliseconds, 10,000 unless given, it is\n"
+	  "taken. Lasts until the module is unloaded.", policy_user_set },
+	{ "policy", "forget", "USER",
+	  "as if nothing had been set for a user", NULL, policy_user_forget },
+	{ "policy", "list", "[--json]",
+	  "list the users for whom something is set", NULL, policy_user_list },
 	{ "policy", "check", "FILE [--json]",
 	  "look for errors in a policy file",
 	  "Needs neither the module nor root.", policy_check },

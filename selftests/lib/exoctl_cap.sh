@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Do exoctl's commands about capabilities, pages and users show what is, do
+# what they say, and does every mistake get an answer that helps?
+# vm:
+set -uo pipefail
+cd /exo || exit 1
+. selftests/rig/tap.sh
+
+e=/exo/build/exoctl
+try() { "$@" 2>&1; echo "=$?"; }
+as() { runuser -u "$1" -- "$e" "${@:2}" 2>&1; echo "=$?"; }
+
+insmod "$EXO_KO"
+for _ in $(seq 100); do [ -e /dev/exo ] && break; sleep 0.1; done
+chown root:exo /dev/exo
+chmod 660 /dev/exo
+
+# Capabilities
+out=$(as alice cap test)
+like "cap test by a user" "$out" '^Capabilities work\.$'
+like "the narrow one is shown" "$out" '^derive +giver +[0-9]+ +r-s +2-5 +1 +live'
+like "so is what the other env got" "$out" '^import +taker +[0-9]+ +r-s +2-5 +[12] +live'
+like "why it may not write" "$out" '^write .*it has the rights r-s, rw- are needed'
+like "nor go beyond" "$out" '^beyond .*range ends after 4 pages'
+like "and what revocation ended" "$out" '^after +taker +[0-9]+ .*revoked'
+like "for programs" "$(vm-host python3 -c '
+import json, sys
+t = json.loads(sys.argv[1])
+print(t["works"], len(t["steps"]), t["steps"][1]["rights"])' \
+	"$("$e" cap test --json)" 2>&1)" '^True [0-9]+ r-s'
+like "wrongly called" "$(try "$e" cap test it)" '^usage: exoctl cap test'
+like "so too" "$(try "$e" cap)" 'exoctl cap test'
+is "nothing is left" \
+	"$("$e" status --json | grep -o '"in_use": {[^}]*}' | grep -o '[0-9]*' |
+		xargs)" "1 0 0 0 0 0 0 0"
+finish
