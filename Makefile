@@ -210,7 +210,7 @@ rig: $(RIG) ## build what tools/vm needs
 
 all: user $(if $(SANITIZE),,modules rig)
 
-.PHONY: setup demo check check-debug bench-http style list-tests clean help
+.PHONY: setup demo check check-debug mutate bench-http style list-tests clean help
 setup: ## install the Debian packages that building and testing need
 	tools/setup
 
@@ -221,6 +221,10 @@ check: ## install what is missing, build, run all tests
 check-debug: ## run the tests of the guest on the debug kernel (not in check)
 	tools/setup --debug
 	tools/check --kernel debug
+
+mutate: ## does a test fail without each check of the module? (not in check)
+	tools/setup
+	tools/mutate
 
 demo: ## install what is missing, build, show it in a virtual machine
 	tools/setup

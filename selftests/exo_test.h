@@ -212,10 +212,15 @@ MAYBE_UNUSED static gid_t exo_group(void)
 	return g ? g->gr_gid : GID_EXO;
 }
 
-/* Insert the module named by EXO_KO, with parameters; 0 or -errno. */
+/*
+ * Insert the module named by EXO_KO, with parameters and those that it needs
+ * by EXO_KO_PARAMS (tools/mutate); 0 or -errno.
+ */
 MAYBE_UNUSED static int exo_insmod(const char *params)
 {
 	const char *path = getenv("EXO_KO");
+	const char *needed = getenv("EXO_KO_PARAMS");
+	char all[256];
 	int fd, rc;
 
 	if (!path)
@@ -223,7 +228,8 @@ MAYBE_UNUSED static int exo_insmod(const char *params)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	rc = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
+	snprintf(all, sizeof(all), "%s %s", params, needed ?: "");
+	rc = syscall(SYS_finit_module, fd, all, 0) ? -errno : 0;
 	close(fd);
 	return rc;
 }

@@ -33,7 +33,8 @@ print(eval(sys.argv[2]))' "$1" "$2" 2>&1
 
 if [ ! -e /sys/module/exo ]; then
 	says "without the module: what to do" 'modprobe' "$e" status
-	insmod "$EXO_KO"
+	# shellcheck disable=SC2086	# no parameter, or some
+	insmod "$EXO_KO" ${EXO_KO_PARAMS-}
 fi
 for _ in $(seq 100); do [ -e /dev/exo ] && break; sleep 0.1; done
 chown root:root /dev/exo
