@@ -6,6 +6,7 @@
  */
 #include <sys/mount.h>
 
+#include "nullb.h"
 #include "disk.h"
 
 static void fill_attach(int env, void *s)
@@ -109,6 +110,34 @@ static long attach_fd(int env, int fd)
 	return exo_ioctl(env, EXO_CMD_DISK_ATTACH, &a);
 }
 
+/* Devices that are no disks, whatever stands on them. */
+static void wrong_devices(int env)
+{
+	int fd = device_open("/dev/vdb"), on = 1, off = 0;
+
+	if (ioctl(fd, BLKROSET, &on))
+		bail("BLKROSET: %m");
+	is(attach_fd(env, fd), -EROFS, "attach a device made read-only since");
+	if (ioctl(fd, BLKROSET, &off))
+		bail("BLKROSET: %m");
+	close(fd);
+
+	if (!nullb_new("nullb0", NULL)) {
+		skip("no null_blk");
+		return;
+	}
+	nullb_set("nullb0", "power", "0");
+	if (write_file(NULLB_ROOT "/nullb0/zoned", "1") ||
+	    write_file(NULLB_ROOT "/nullb0/power", "1")) {
+		skip("no zoned devices");
+		return;
+	}
+	fd = device_open("/dev/nullb0");
+	is(attach_fd(env, fd), -EINVAL, "attach a zoned device");
+	close(fd);
+	rmdir(NULLB_ROOT "/nullb0");
+}
+
 static void wrong_fds(int env)
 {
 	int fd, pipes[2];
@@ -126,6 +155,9 @@ static void wrong_fds(int env)
 	close(fd);
 	fd = open("/dev/vda", O_RDONLY);
 	is(attach_fd(env, fd), -EBADF, "attach a device open for reading only");
+	close(fd);
+	fd = open("/dev/vda", O_WRONLY);
+	is(attach_fd(env, fd), -EBADF, "attach a device open for writing only");
 	close(fd);
 	fd = open("/dev/vda", O_PATH);
 	is(attach_fd(env, fd), -EBADF, "attach an O_PATH fd");
@@ -263,6 +295,7 @@ int main(void)
 	matrix_run(env, &matrix_attach);
 	matrix_run(env, &matrix_detach);
 	wrong_fds(env);
+	wrong_devices(env);
 	claims(env);
 	mounted(env);
 	busy(env);

@@ -8,6 +8,7 @@ TESTS_VM += selftests/disk/attach.c selftests/disk/corrupt.c \
 selftests/disk/io_LIBS := -luring
 selftests/disk/isolation_LIBS := -luring
 selftests/disk/fault_LIBS := -luring
+selftests/disk/ring_LIBS := -lpthread
 selftests/disk/stress_LIBS := -luring -lpthread
 TESTS_HOST += selftests/disk/label.c
 selftests/disk/label_CFLAGS := -Iselftests/disk/shim

@@ -121,6 +121,52 @@ static void label_fields(int env)
 	LABEL_CASE(reserved[3943], 1, 0, "");
 }
 
+/* A name may have 31 characters; the 32nd byte is always NUL. */
+static void long_names(int env)
+{
+	static const char name[] = "0123456789abcdef0123456789abcdef";
+	struct exo_label label;
+	struct exo_slot slot;
+
+	label_make(&label, nr_blocks);
+	memcpy(label.name, name, sizeof(label.name));
+	label_seal(&label);
+	put_label(&label);
+	refused(env, -EUCLEAN, "name is", "label: a name without an end");
+	disk_format(PATH);
+	slot_make(&slot, 1);
+	entry_make(&slot.entry[3], 100, 10, name);
+	slot_seal(&slot);
+	put_slot(&slot, 1);
+	refused(env, -EUCLEAN, "name is", "entry: a name without an end");
+}
+
+/* Ranges that are wrong although nothing else is in their way. */
+static void label_ranges(int env)
+{
+	struct exo_label label;
+
+	label_make(&label, nr_blocks);
+	label.catalogue_start = htole64(nr_blocks - 2 * NR_SLOTS);
+	label.data_start = htole64(1);
+	label.data_end = htole64(nr_blocks - 2 * NR_SLOTS);
+	label_seal(&label);
+	put_label(&label);
+	refused(env, -EUCLEAN, "data_start is 1", "label: extents at block 1");
+	label_make(&label, nr_blocks);
+	label.types_start = htole64(1);
+	label.types_blocks = htole64(1);
+	label_seal(&label);
+	put_label(&label);
+	refused(env, -EUCLEAN, "types_start is 1", "label: types at block 1");
+	label.types_start = htole64(CATALOGUE + 2 * NR_SLOTS - 1);
+	label.types_blocks = htole64(2);
+	label_seal(&label);
+	put_label(&label);
+	refused(env, -EUCLEAN, "types_start is 9",
+		"label: types over the end of the catalogue");
+}
+
 #define ENTRY_CASE(field_, value_, word_)				\
 	do {								\
 		struct exo_slot s_;					\
@@ -260,6 +306,23 @@ static void copies(int env)
 	close(env);
 }
 
+/* A slot that has been written as often as can be counted stays as it is. */
+static void last_generation(int env)
+{
+	struct exo_slot s;
+	uint32_t disk;
+
+	disk_format(PATH);
+	slot_make(&s, 0);
+	s.generation = ~0ULL;
+	slot_seal(&s);
+	put_slot(&s, 0);
+	is(disk_attach(env, PATH, &disk), 0, "the last generation: attach");
+	is(extent_create(env, disk, "x", 100, 1, 0600, NULL), -EIO,
+	   "the last generation: no change");
+	is(disk_detach(env, disk), 0, "the last generation: detach");
+}
+
 /* Random bits anywhere in the metadata, checksums mended half of the time. */
 static void random_bits(int env)
 {
@@ -334,12 +397,15 @@ int main(void)
 	disk_format(PATH);
 	refused(env, 0, "", "nothing wrong");
 	label_fields(env);
+	label_ranges(env);
+	long_names(env);
 	disk_format(PATH);
 	entry_fields(env);
 	disk_format(PATH);
 	slot_fields(env);
 	overlaps(env);
 	copies(exo_open());
+	last_generation(env);
 	random_bits(env);
 	ok(stats_wait(env, &before, 2000), "counters are as at the start");
 	return done_testing();

@@ -331,6 +331,27 @@ static int quota_alice(void *arg)
 	return 0;
 }
 
+static int quota_take(void *arg)
+{
+	(void)arg;
+	is(extent_create(exo_open(), disk, "d", 100, 6, 0600, NULL), 0,
+	   "alice takes 6 blocks");
+	return 0;
+}
+
+static int quota_less(void *arg)
+{
+	int env = exo_open();
+	uint32_t d;
+
+	(void)arg;
+	is(extent_create(env, disk, "e", 200, 1, 0600, NULL), -EDQUOT,
+	   "a grant made smaller than what is held gives nothing");
+	extent_open(env, disk, UID_ALICE, "d", EXO_RIGHT_READ, &d);
+	is(extent_delete(env, d), 0, "delete");
+	return 0;
+}
+
 static int quota_none(void *arg)
 {
 	int env = exo_open();
@@ -349,6 +370,9 @@ static void quotas(int env)
 	as_user(UID_ALICE, quota_none, "alice without a grant");
 	disk_grant(env, disk, UID_ALICE, 10);
 	as_user(UID_ALICE, quota_alice, NULL);
+	as_user(UID_ALICE, quota_take, NULL);
+	disk_grant(env, disk, UID_ALICE, 4);
+	as_user(UID_ALICE, quota_less, NULL);
 	as_user(UID_BOB, quota_none, "bob has no part in it");
 	exo_ioctl(env, EXO_CMD_DISK_GRANT, &g);
 	as_user(UID_ALICE, quota_none, "alice after it was withdrawn");

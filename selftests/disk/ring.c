@@ -7,6 +7,9 @@
  */
 #include <poll.h>
 
+#include <pthread.h>
+
+#include "../exo_stall.h"
 #include "disk.h"
 
 #define PATH "/dev/vda"
@@ -170,6 +173,54 @@ static void cut(void)
 	is(io_submit(env, &r, io, 1), -EBADF, "a frame as ring");
 }
 
+/* The array of a batch: the last operations stand on the second page. */
+#define EARLY	8
+#define LATE	8
+
+struct batch {
+	const struct ring *r;
+	struct exo_io *ios;
+	long rc;
+};
+
+static void *submit_stalled(void *arg)
+{
+	struct batch *b = arg;
+
+	b->rc = io_submit(env, b->r, b->ios, EARLY + LATE);
+	return NULL;
+}
+
+/* An extent that goes while a batch for it is being read. */
+static void deleted(void)
+{
+	struct exo_io late[STALL_PAGE / sizeof(struct exo_io)];
+	struct ring r = ring_new(env, 64);
+	struct batch b = { .r = &r };
+	struct stall s;
+	pthread_t thread;
+	uint32_t x, i;
+
+	if (extent_create(env, disk, "d", 400, 16, 0600, &x))
+		bail("create");
+	stall_new(&s);
+	b.ios = (struct exo_io *)s.second - EARLY;
+	for (i = 0; i < ARRAY_SIZE(late); i++)
+		late[i] = io_make(EXO_IO_READ, x, 0, 1, mem.handle, 0);
+	memcpy(b.ios, late, EARLY * sizeof(late[0]));
+	pthread_create(&thread, NULL, submit_stalled, &b);
+	ok(stall_reached(&s), "a batch is being read");
+	wait_prod(&r, EARLY);
+	is(extent_delete(env, x), 0, "its extent is deleted");
+	stall_end(&s, late);
+	pthread_join(thread, NULL);
+	is(b.rc, EARLY, "nothing of what is read then is accepted");
+	usleep(100000);
+	is(ring_prod(&r), EARLY, "or done");
+	stall_free(&s);
+	ring_free(env, &r);
+}
+
 /* Entries of a library built against a later header. */
 static void larger(void)
 {
@@ -294,6 +345,7 @@ int main(void)
 	hostile();
 	wraps();
 	cut();
+	deleted();
 	larger();
 	mixed();
 	polls();

@@ -114,6 +114,28 @@ static void try_attach_rules(void)
 	is(net_detach(root_fd, index), -ENOENT, "detach twice");
 }
 
+/* A device is known where it is: its number means nothing elsewhere. */
+static void try_namespaces(void)
+{
+	unsigned int index = if_nametoindex(DEV);
+	struct exo_net_info room[4];
+	struct exo_net_list l = {
+		.size = sizeof(l), .array = (uintptr_t)room, .nr = 4,
+	};
+	int fd;
+
+	is(net_attach(root_fd, DEV), 0, "attach");
+	peer_enter();
+	fd = exo_open();
+	peer_leave();
+	is(exo_ioctl(fd, EXO_CMD_NET_LIST, &l), 0, "list by another namespace");
+	is(l.out_nr, 0, "the device is not listed there");
+	is(net_grant(fd, 0, UID_ALICE, 1, 2), -ENOENT, "nor can it be granted");
+	is(net_detach(fd, index), -ENOENT, "nor detached");
+	close(fd);
+	is(net_detach(root_fd, index), 0, "detach");
+}
+
 static int unprivileged(void *arg)
 {
 	int fd = exo_open();
@@ -266,6 +288,7 @@ int main(void)
 	index = if_nametoindex(DEV);
 	is(as_user(UID_ALICE, unprivileged, &index), 0, "alice is done");
 	try_attach_rules();
+	try_namespaces();
 	try_renamed();
 	sh("ip link set " DEV " address 02:00:00:00:00:01");
 	try_moved();

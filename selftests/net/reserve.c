@@ -8,7 +8,10 @@
 #define PORT 8180
 #include "net_test.h"
 
+#include <linux/bpf.h>
 #include <pthread.h>
+
+#include "../exo_stall.h"
 
 static int set_option(int fd, int option, int value)
 {
@@ -77,6 +80,29 @@ static void try_wrong_sockets(int fd)
 	is(flow_kick(&f, 0, 0, NULL), -ESTALE, "moved to another device");
 	close_flow(fd, &b);
 	close(s);
+}
+
+/* A listening socket whose operations a sockmap has replaced by its own. */
+static void try_sockmap(int fd)
+{
+	union bpf_attr make = {
+		.map_type = BPF_MAP_TYPE_SOCKMAP, .key_size = 4,
+		.value_size = 4, .max_entries = 1,
+	};
+	int map = syscall(SYS_bpf, BPF_MAP_CREATE, &make, sizeof(make));
+	int s = listen_on("0.0.0.0", PORT, 4), key = 0;
+	union bpf_attr put = {
+		.map_fd = map, .key = (uintptr_t)&key, .value = (uintptr_t)&s,
+	};
+
+	if (map < 0 ||
+	    syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &put, sizeof(put)))
+		skip("no sockmap: %m");
+	else
+		is(flow_try(fd, s, DEV, NULL), -EINVAL,
+		   "a socket in a sockmap");
+	close(s);
+	close(map);
 }
 
 static void try_namespace(int fd)
@@ -192,6 +218,117 @@ static void try_overlap(int fd)
 	is(flow_try(fd, s, DEV, &b), 0, "the socket can be used again");
 	close_flow(fd, &b);
 	close(s);
+}
+
+/* A flow that lost its port is in the way of the next one until it is closed. */
+static void try_dead_overlap(int fd)
+{
+	struct sockaddr_in a = inet_addr_port("0.0.0.0", PORT);
+	int s = listen_on("0.0.0.0", PORT, 4), next;
+	struct exo_flow_bind b, other;
+
+	is(flow_try(fd, s, DEV, &b), 0, "a flow");
+	if (setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "oth0", 5))
+		bail("SO_BINDTODEVICE: %m");
+	next = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (setsockopt(next, SOL_SOCKET, SO_BINDTODEVICE, DEV, 5) ||
+	    bind(next, (struct sockaddr *)&a, sizeof(a)) || listen(next, 4))
+		bail("a socket for the device alone: %m");
+	is(flow_try(fd, next, DEV, &other), -EEXIST,
+	   "its socket went to another device: the next flow has to wait");
+	close_flow(fd, &b);
+	is(flow_try(fd, next, DEV, &other), 0, "until it is closed");
+	close_flow(fd, &other);
+	close(next);
+	close(s);
+}
+
+/* Bound while the device was in no VRF; its port says nothing about the VRF. */
+static void try_vrf(int fd)
+{
+	int s = listen_on("0.0.0.0", PORT, 4);
+
+	if (system("ip link add exovrf type vrf table 77 && "
+		   "ip link set exovrf up && ip link set " DEV
+		   " master exovrf")) {
+		skip("no VRF");
+		close(s);
+		return;
+	}
+	if (setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, DEV, 5))
+		bail("SO_BINDTODEVICE: %m");
+	is(flow_try(fd, s, DEV, NULL), -EINVAL,
+	   "a socket bound before its device joined a VRF");
+	sh("ip link del exovrf");
+	close(s);
+}
+
+/* ------------------------------------- the world changes while one binds */
+
+/* Alice binds a flow while another thread of hers has the socket's lock. */
+struct late {
+	struct stall stall;
+	int sock;
+	long rc;
+};
+
+/* TCP reads the option with the socket locked, its first bytes before that. */
+static void *hold_lock(void *arg)
+{
+	struct late *l = arg;
+
+	setsockopt(l->sock, IPPROTO_TCP, TCP_MD5SIG, l->stall.second - 8,
+		   sizeof(struct tcp_md5sig));
+	return NULL;
+}
+
+static void *bind_late(void *arg)
+{
+	struct late *l = arg;
+	gid_t gid = exo_group();
+	int fd;
+
+	/* This thread alone, which libc would not do */
+	if (syscall(SYS_setresgid, gid, gid, gid) ||
+	    syscall(SYS_setresuid, UID_ALICE, UID_ALICE, UID_ALICE))
+		bail("cannot become alice: %m");
+	fd = exo_open();
+	l->rc = flow_try(fd, l->sock, DEV, NULL);
+	close(fd);
+	return NULL;
+}
+
+static void try_late(int fd, void (*change)(int fd), long want,
+		     const char *what)
+{
+	static const uint8_t zeroes[STALL_PAGE];
+	struct late l = { .sock = listen_on("0.0.0.0", PORT, 4) };
+	pthread_t holder, binder;
+
+	is(net_grant(fd, 0, UID_ALICE, PORT, PORT), 0, "%s: grant", what);
+	stall_new(&l.stall);
+	pthread_create(&holder, NULL, hold_lock, &l);
+	ok(stall_reached(&l.stall), "%s: the socket is locked", what);
+	pthread_create(&binder, NULL, bind_late, &l);
+	usleep(300000);
+	change(fd);
+	stall_end(&l.stall, zeroes);
+	pthread_join(holder, NULL);
+	pthread_join(binder, NULL);
+	is(l.rc, want, "%s while alice binds", what);
+	stall_free(&l.stall);
+	close(l.sock);
+}
+
+static void withdraw(int fd)
+{
+	is(net_grant(fd, EXO_GRANT_REVOKE, UID_ALICE, PORT, PORT), 0,
+	   "withdraw the grant");
+}
+
+static void detach(int fd)
+{
+	is(net_detach(fd, if_nametoindex(DEV)), 0, "detach the device");
 }
 
 /* ------------------------------------------------- what the world sees */
@@ -359,6 +496,14 @@ static int user_without_grant(void *arg)
 	return -flow_try(exo_open(), s, DEV, NULL);
 }
 
+static int user_not_listening(void *arg)
+{
+	int s = listen_on("0.0.0.0", PORT, -1);
+
+	(void)arg;
+	return -flow_try(exo_open(), s, DEV, NULL);
+}
+
 static void try_grants(int fd)
 {
 	int port = PORT;
@@ -382,6 +527,8 @@ static void try_grants(int fd)
 	   "withdraw");
 	is(as_user(UID_ALICE, user_without_grant, &port), EPERM,
 	   "alice no more");
+	is(as_user(UID_ALICE, user_not_listening, NULL), EPERM,
+	   "which is said before the socket is looked at");
 	is(net_grant(fd, 0, UID_ALICE, 0, 10), -EINVAL, "port 0");
 	is(net_grant(fd, 0, UID_ALICE, 10, 9), -EINVAL, "an empty range");
 	is(net_grant(fd, 0, (uid_t)-1, 9, 10), -EINVAL, "no such user");
@@ -398,10 +545,16 @@ int main(void)
 	is(net_attach(fd, DEV), 0, "attach");
 	before = stats_get(fd);
 	try_wrong_sockets(fd);
+	try_sockmap(fd);
 	try_namespace(fd);
 	try_sizes(fd);
 	try_grants(fd);
 	try_overlap(fd);
+	try_dead_overlap(fd);
+	try_vrf(fd);
+	try_late(fd, withdraw, -EPERM, "the grant is withdrawn");
+	try_late(fd, detach, -ESTALE, "the device is detached");
+	is(net_attach(fd, DEV), 0, "attach again");
 	try_syn(fd);
 	try_lost(fd, shut, "shutdown()");
 	try_lost(fd, disconnect, "connect() to AF_UNSPEC");

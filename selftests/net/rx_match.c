@@ -285,6 +285,48 @@ static void try_hostile_cons(void)
 	flow_drain(&f);
 }
 
+static void fill_ring(void)
+{
+	uint64_t dropped = f.ring->rx_dropped;
+	struct frame p;
+
+	flow_drain(&f);
+	right(&p, 1400);
+	while (f.ring->rx_dropped == dropped) {
+		raw_send(wire, &p, HDR_BYTES + 1400);
+		usleep(100);
+	}
+}
+
+/* In a full ring an index that is believed would let unread packets go. */
+static void try_hostile_cons_full(void)
+{
+	const uint32_t bytes = f.bind.rx_bytes;
+	struct frame p;
+	uint32_t i;
+
+	fill_ring();
+	right(&p, 1400);
+	const uint32_t wild[] = {
+		f.ring->rx_prod + 64, f.ring->rx_prod + 4096, f.cons - bytes,
+		f.ring->rx_prod + (1U << 31), f.cons + 4096 + 8,
+	};
+
+	for (i = 0; i < ARRAY_SIZE(wild); i++) {
+		uint64_t packets = f.ring->rx_packets;
+		uint64_t dropped = f.ring->rx_dropped;
+
+		f.ring->rx_cons = wild[i];
+		raw_send(wire, &p, HDR_BYTES + 1400);
+		usleep(20000);
+		ok(f.ring->rx_packets == packets &&
+		   f.ring->rx_dropped == dropped + 1,
+		   "full: rx_cons %#x makes no room", wild[i]);
+	}
+	flow_drain(&f);
+	try_right();
+}
+
 /* ----------------------------------------------------------- addresses */
 
 /* The peer's Linux answers what is sent to it by resets: look for our own. */
@@ -334,6 +376,41 @@ static void try_addresses(void)
 	is(reason_of("10.99.0.6"), EXO_TX_BAD_SADDR, "in neither direction");
 }
 
+static struct ifreq alias_request(const char *addr)
+{
+	struct ifreq r = { .ifr_name = DEV ":7" };
+	struct sockaddr_in a = inet_addr_port(addr, 0);
+
+	memcpy(&r.ifr_addr, &a, sizeof(a));
+	return r;
+}
+
+/* What is remembered of an address is forgotten at once, not after a while. */
+static void try_address_goes(void)
+{
+	struct ifreq add = alias_request("10.99.0.9"), del = add;
+	int s = socket(AF_INET, SOCK_DGRAM, 0), round;
+	uint32_t before, after;
+	uint64_t start;
+
+	for (round = 0; round < 50; round++) {
+		if (ioctl(s, SIOCSIFADDR, &add))
+			bail("SIOCSIFADDR: %m");
+		del.ifr_flags = 0;
+		start = now_ms();
+		before = reason_of("10.99.0.9");
+		if (ioctl(s, SIOCSIFFLAGS, &del))
+			bail("SIOCSIFFLAGS: %m");
+		after = reason_of("10.99.0.9");
+		if (now_ms() - start < 10)
+			break;
+	}
+	close(s);
+	ok(round < 50, "an address is used, removed and used within 10 ms");
+	is(before, 0, "before that it can be sent from");
+	is(after, EXO_TX_BAD_SADDR, "but not afterwards");
+}
+
 static void try_one_address(void)
 {
 	flow_close(&f);
@@ -361,7 +438,9 @@ int main(void)
 	try_wrap();
 	try_full();
 	try_hostile_cons();
+	try_hostile_cons_full();
 	try_addresses();
+	try_address_goes();
 	try_one_address();
 	is(net_detach(root_fd, if_nametoindex(DEV)), -EBUSY,
 	   "no detaching while a flow is bound");

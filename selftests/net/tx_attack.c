@@ -66,6 +66,24 @@ SPOIL(over_end, d->frag[0].offset = FRAME_PAGES * 4096 - 1)
 SPOIL(offset_wraps, d->frag[0].offset = ~0ULL)
 SPOIL(offset_wraps_sum, d->frag[0].offset = 0ULL - d->frag[0].len)
 SPOIL(offset_high, d->frag[0].offset = 1ULL << 44)
+
+/* Each piece lies in one page more than it has to: 22 in all. */
+static void many_runs(struct exo_tx_desc *d)
+{
+	static const uint32_t len[] = { 2, 2, 2, 60000 };
+	uint32_t bytes = HDR_BYTES - ETH_HLEN, i;
+
+	d->nr_frags = ARRAY_SIZE(len);
+	d->gso_size = 1000;
+	for (i = 0; i < ARRAY_SIZE(len); i++) {
+		d->frag[i] = d->frag[0];
+		d->frag[i].offset = 4095;
+		d->frag[i].len = len[i];
+		bytes += len[i];
+	}
+	head(d)->ip.tot_len = htons(bytes);
+}
+
 /* Ethernet */
 SPOIL(source_mac, head(d)->eth.h_source[5] ^= 1)
 SPOIL(broadcast_mac, memset(head(d)->eth.h_dest, 0xff, 6))
@@ -138,7 +156,7 @@ static const struct attack attacks[] = {
 	A(padding, DESC), A(hdr_short, DESC), A(hdr_none, DESC),
 	A(hdr_long, DESC), A(hdr_huge, DESC), A(five_frags, DESC),
 	A(many_frags, DESC), A(empty_frag, DESC), A(frags_too_long, DESC),
-	A(frag_sum_wraps, DESC),
+	A(frag_sum_wraps, DESC), A(many_runs, DESC),
 	A(no_frame, FRAG), A(wild_frame, FRAG), A(highest_frame, FRAG),
 	A(not_a_frame, FRAG), A(others_frame, FRAG), A(at_end, FRAG),
 	A(over_end, FRAG), A(offset_wraps, FRAG), A(offset_wraps_sum, FRAG),
