@@ -38,10 +38,10 @@ struct packet_head {
 	__be16 dest;
 };
 
+/* Of the destination exo_local() takes care. */
 static bool addresses_sane(const struct iphdr *ip)
 {
 	return EXO_CHECK(rx_saddr_loopback, !ipv4_is_loopback(ip->saddr)) &&
-	       EXO_CHECK(rx_daddr_loopback, !ipv4_is_loopback(ip->daddr)) &&
 	       EXO_CHECK(rx_saddr_multicast, !ipv4_is_multicast(ip->saddr)) &&
 	       EXO_CHECK(rx_saddr_lbcast, !ipv4_is_lbcast(ip->saddr)) &&
 	       EXO_CHECK(rx_saddr_zeronet, !ipv4_is_zeronet(ip->saddr));
