@@ -99,8 +99,8 @@ static const struct exo_ioctl_op *lookup(unsigned int nr)
 {
 	unsigned int index = _IOC_NR(nr) - EXO_NR_QUERY;
 
-	if (nr != _IO(EXO_IOC_TYPE, _IOC_NR(nr)) ||
-	    index >= ARRAY_SIZE(ioctl_ops))
+	if (!EXO_CHECK(command_type, nr == _IO(EXO_IOC_TYPE, _IOC_NR(nr))) ||
+	    !EXO_CHECK(command_known, index < ARRAY_SIZE(ioctl_ops)))
 		return NULL;
 	index = array_index_nospec(index, ARRAY_SIZE(ioctl_ops));
 	return ioctl_ops[index].handler ? &ioctl_ops[index] : NULL;
@@ -142,27 +142,30 @@ static int run(struct exo_env *env, const struct exo_ioctl_op *op,
 	u8 arg[MAX_ARG_BYTES] __aligned(8);
 	struct exo_command cmd = { .env = env, .arg = arg, .uring = uring };
 	u32 *head = cmd.arg;		/* every struct: size, flags */
-	u32 user_bytes;
+	u32 user_bytes, bytes;
 	int rc;
 
 	if (get_user(user_bytes, (u32 __user *)user_arg))
 		return -EFAULT;
-	if (user_bytes < op->min_bytes)
+	if (!EXO_CHECK(command_bytes_min, user_bytes >= op->min_bytes))
 		return -EINVAL;
-	if (user_bytes > PAGE_SIZE)
+	if (!EXO_CHECK(command_bytes_max, user_bytes <= PAGE_SIZE))
 		return -E2BIG;
 	rc = copy_struct_from_user(arg, op->bytes, user_arg, user_bytes);
 	if (rc)
 		return rc;
 	head[0] = user_bytes;
-	if (head[1] & ~op->flags)
+	if (!EXO_CHECK(command_flags, !(head[1] & ~op->flags)))
 		return -EOPNOTSUPP;
 
 	rc = op->handler(&cmd);
 	exo_refusal_note_command(&env->refusals,
 				 op - ioctl_ops + EXO_NR_QUERY);
+	bytes = user_bytes;
+	if (!EXO_CHECK(command_answer, bytes <= op->bytes))
+		bytes = op->bytes;
 	/* Also after an error: out_nr says what an array would need. */
-	if (copy_to_user(user_arg, arg, min(user_bytes, op->bytes)) && rc >= 0)
+	if (copy_to_user(user_arg, arg, bytes) && rc >= 0)
 		rc = -EFAULT;
 	return settle(&cmd, rc);
 }
@@ -264,12 +267,13 @@ int exo_command_uring(struct exo_env *env, struct io_uring_cmd *ioucmd,
 	if (!op)
 		return -ENOTTY;
 	exo_uring_payload(ioucmd, &payload);
-	if (payload.reserved)
+	if (!EXO_CHECK(uring_reserved, !payload.reserved))
 		return -EINVAL;
 	arg = u64_to_user_ptr(payload.arg);
 	if (op->uring)
 		return op->uring(env, ioucmd, arg, issue_flags);
-	if (!op->inline_ok && (issue_flags & IO_URING_F_NONBLOCK))
+	if (!EXO_CHECK(uring_nonblock, op->inline_ok ||
+		       !(issue_flags & IO_URING_F_NONBLOCK)))
 		return -EAGAIN;
 	return run(env, op, arg, true);
 }
@@ -290,7 +294,7 @@ int exo_command_copy_array(u64 user_array, u32 room, u32 *out_nr,
 			   const void *array, u32 nr, size_t entry_bytes)
 {
 	*out_nr = nr;
-	if (room < nr)
+	if (!EXO_CHECK(array_room, nr <= room))
 		return -EMSGSIZE;
 	if (copy_to_user(u64_to_user_ptr(user_array), array, nr * entry_bytes))
 		return -EFAULT;

@@ -133,12 +133,15 @@ static int decode_create(const struct exo_extent_create *arg,
 {
 	u64 end;
 
-	if (arg->mode & ~EXO_MODE_BITS || !arg->nr_blocks ||
-	    !exo_name_valid(arg->name))
+	if (!EXO_CHECK(extent_mode, !(arg->mode & ~EXO_MODE_BITS)) ||
+	    !EXO_CHECK(extent_empty, arg->nr_blocks) ||
+	    !EXO_CHECK(extent_name, exo_name_valid(arg->name)))
 		return -EINVAL;
-	if (check_add_overflow(arg->start, arg->nr_blocks, &end))
+	if (!EXO_CHECK(extent_wrap, !check_add_overflow(arg->start,
+							arg->nr_blocks, &end)))
 		return -EOVERFLOW;
-	if (arg->start < geometry->data_start || end > geometry->data_end)
+	if (!EXO_CHECK(extent_start, arg->start >= geometry->data_start) ||
+	    !EXO_CHECK(extent_end, end <= geometry->data_end))
 		return -EINVAL;
 	return 0;
 }
@@ -168,14 +171,16 @@ static int admit(struct exo_disk *disk, struct exo_record *record,
 	int rc = -ENOENT;
 
 	mutex_lock(&disk->lock);
-	if (disk->leaving)
+	if (!EXO_CHECK(extent_disk_stays, !disk->leaving))
 		goto out;
 	rc = privileged ? 0 : __exo_disk_check_grant(disk, record->uid,
 						     record->nr_blocks);
 	if (rc)
 		goto out;
 	rc = -EEXIST;
-	if (__exo_catalogue_find(&disk->catalogue, record->uid, record->name))
+	if (!EXO_CHECK(extent_name_unique,
+		       !__exo_catalogue_find(&disk->catalogue, record->uid,
+					     record->name)))
 		goto out;
 	rc = __exo_catalogue_insert(&disk->catalogue, record);
 	if (!rc)
@@ -291,18 +296,19 @@ static struct exo_record *open_record(struct exo_disk *disk,
 
 	mutex_lock(&disk->lock);
 	rc = -ENOENT;
-	record = uid_valid(uid) && !disk->leaving ?
-		 __exo_catalogue_find(&disk->catalogue, uid, arg->name) : NULL;
+	if (!EXO_CHECK(open_disk_stays, !disk->leaving))
+		goto out;
+	record = __exo_catalogue_find(&disk->catalogue, uid, arg->name);
 	if (!record)
 		goto out;
 	allowed = privileged ? ALL_RIGHTS : rights_of(record, cred);
-	if (!allowed)
+	if (!EXO_CHECK(open_visible, allowed))
 		goto out;
 	rc = -EACCES;
-	if (arg->rights & ~allowed)
+	if (!EXO_CHECK(open_allowed, !(arg->rights & ~allowed)))
 		goto out;
 	rc = -EBUSY;
-	if (record->state != EXO_ENTRY_CLEAN)
+	if (!EXO_CHECK(open_state, record->state == EXO_ENTRY_CLEAN))
 		goto out;
 	__record_open(record);
 	kref_get(&record->refs);
@@ -327,8 +333,9 @@ int exo_extent_open(struct exo_command *cmd)
 	struct exo_disk *disk;
 	int rc;
 
-	if (!arg->rights || arg->rights & ~ALL_RIGHTS ||
-	    !exo_name_valid(arg->name))
+	if (!EXO_CHECK(open_rights_some, arg->rights) ||
+	    !EXO_CHECK(open_rights_known, !(arg->rights & ~ALL_RIGHTS)) ||
+	    !EXO_CHECK(open_name, exo_name_valid(arg->name)))
 		return -EINVAL;
 	disk = exo_disk_get(arg->disk);
 	if (IS_ERR(disk))
@@ -354,8 +361,10 @@ static int begin_delete(struct exo_extent *extent)
 	int rc = -EBUSY;
 
 	mutex_lock(&record->disk->lock);
-	if (!extent->closed && record->nr_open == 1 &&
-	    record->state == EXO_ENTRY_CLEAN && exo_record_block_io(record)) {
+	if (EXO_CHECK(delete_closed, !extent->closed) &&
+	    EXO_CHECK(delete_open, record->nr_open == 1) &&
+	    EXO_CHECK(delete_state, record->state == EXO_ENTRY_CLEAN) &&
+	    exo_record_block_io(record)) {
 		record->state = EXO_ENTRY_WILL_FREE;
 		__record_open(record);
 		rc = 0;
@@ -417,7 +426,7 @@ int exo_extent_delete(struct exo_command *cmd)
 	struct exo_cap *cap;
 	int rc;
 
-	if (arg->reserved)
+	if (!EXO_CHECK(delete_reserved, !arg->reserved))
 		return -EINVAL;
 	cap = exo_env_get_cap(cmd->env, arg->handle);
 	if (IS_ERR(cap))
@@ -449,7 +458,7 @@ static void fill_info(const struct exo_record *record, bool visible,
 		      EXO_EXTENT_TO_BE_ZEROED : EXO_EXTENT_CLEAN;
 	info->uid = (u32)-1;
 	info->gid = (u32)-1;
-	if (!visible)
+	if (!EXO_CHECK(list_visible, visible))
 		return;
 	info->uid = from_kuid(&init_user_ns, record->uid);
 	info->gid = from_kgid(&init_user_ns, record->gid);
@@ -467,7 +476,7 @@ static u32 snapshot(struct exo_disk *disk, const struct cred *cred,
 
 	mutex_lock(&disk->lock);
 	exo_for_each_record(record, &disk->catalogue) {
-		if (nr < room)
+		if (EXO_CHECK(list_room, nr < room))
 			fill_info(record, privileged ||
 				  rights_of(record, cred), &info[nr]);
 		nr++;
@@ -491,7 +500,7 @@ int exo_extent_list(struct exo_command *cmd)
 	struct exo_disk *disk;
 	int rc = -ENOMEM;
 
-	if (arg->reserved)
+	if (!EXO_CHECK(list_reserved, !arg->reserved))
 		return -EINVAL;
 	disk = exo_disk_get(arg->disk);
 	if (IS_ERR(disk))

@@ -160,19 +160,24 @@ static int decode_shape(const struct exo_io *io, struct io_kind *kind)
 {
 	u32 op = io->op;
 
-	if (!op || op >= ARRAY_SIZE(io_kinds) || io->reserved)
+	if (!EXO_CHECK(io_op_some, op) ||
+	    !EXO_CHECK(io_op_known, op < ARRAY_SIZE(io_kinds)) ||
+	    !EXO_CHECK(io_reserved, !io->reserved))
 		return -EINVAL;
 	*kind = io_kinds[array_index_nospec(op, ARRAY_SIZE(io_kinds))];
-	if (io->flags & ~EXO_IO_F_FUA)
+	if (!EXO_CHECK(io_flags_known, !(io->flags & ~EXO_IO_F_FUA)))
 		return -EOPNOTSUPP;
-	if (io->flags & ~kind->flags)
+	if (!EXO_CHECK(io_flags_kind, !(io->flags & ~kind->flags)))
 		return -EINVAL;
-	if (!kind->range && (io->block || io->nr_blocks))
+	if (!kind->range &&
+	    !EXO_CHECK(io_range_none, !io->block && !io->nr_blocks))
 		return -EINVAL;
 	if (kind->range &&
-	    (!io->nr_blocks || io->nr_blocks > EXO_MAX_IO_BLOCKS))
+	    (!EXO_CHECK(io_blocks_some, io->nr_blocks) ||
+	     !EXO_CHECK(io_blocks_max, io->nr_blocks <= EXO_MAX_IO_BLOCKS)))
 		return -EINVAL;
-	if (!kind->frame && (io->frame || io->frame_page))
+	if (!kind->frame &&
+	    !EXO_CHECK(io_frame_none, !io->frame && !io->frame_page))
 		return -EINVAL;
 	return 0;
 }
@@ -344,7 +349,7 @@ static int submit_one(struct lookups *found, struct exo_cq *cq,
 	struct exo_io_op op;
 	int rc;
 
-	if (io->size != stride)
+	if (!EXO_CHECK(batch_size, io->size == stride))
 		return -EINVAL;
 	rc = decode(found, io, &op);
 	if (rc)
@@ -390,9 +395,10 @@ static int load_stride(u64 array, u32 *stride)
 {
 	if (get_user(*stride, (u32 __user *)u64_to_user_ptr(array)))
 		return -EFAULT;
-	if (*stride < offsetofend(struct exo_io, user_data))
+	if (!EXO_CHECK(batch_size_min,
+		       *stride >= offsetofend(struct exo_io, user_data)))
 		return -EINVAL;
-	return *stride > PAGE_SIZE ? -E2BIG : 0;
+	return EXO_CHECK(batch_size_max, *stride <= PAGE_SIZE) ? 0 : -E2BIG;
 }
 
 /**
@@ -414,7 +420,8 @@ int exo_io_submit(struct exo_command *cmd)
 
 	arg->out_nr = 0;
 	arg->out_reserved = 0;
-	if (!arg->nr || arg->nr > EXO_MAX_IO)
+	if (!EXO_CHECK(batch_some, arg->nr) ||
+	    !EXO_CHECK(batch_max, arg->nr <= EXO_MAX_IO))
 		return -EINVAL;
 	cq = exo_cq_get(cmd->env, arg->cq);
 	if (IS_ERR(cq))
@@ -490,9 +497,10 @@ static int load_io(struct exo_io *io, const void __user *arg)
 
 	if (get_user(bytes, (u32 __user *)arg))
 		return -EFAULT;
-	if (bytes < offsetofend(struct exo_io, user_data))
+	if (!EXO_CHECK(io_size_min,
+		       bytes >= offsetofend(struct exo_io, user_data)))
 		return -EINVAL;
-	if (bytes > PAGE_SIZE)
+	if (!EXO_CHECK(io_size_max, bytes <= PAGE_SIZE))
 		return -E2BIG;
 	return copy_struct_from_user(io, sizeof(*io), arg, bytes);
 }

@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "check.h"
 #include "env.h"
 #include "pages.h"
 #include "policy.h"
@@ -55,11 +56,11 @@ static int charge(struct user_struct *user, unsigned long nr)
 
 	ceiling = totalram_pages() / 100 * min(page_limit_percent, 100U);
 	limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	if (capable(CAP_IPC_LOCK))
+	if (EXO_CHECK(pages_unlimited, capable(CAP_IPC_LOCK)))
 		limit = LONG_MAX;
-	if (!add_below(&nr_charged, nr, ceiling))
+	if (!EXO_CHECK(pages_ceiling, add_below(&nr_charged, nr, ceiling)))
 		return -EDQUOT;
-	if (!add_below(&user->locked_vm, nr, limit)) {
+	if (!EXO_CHECK(pages_locked, add_below(&user->locked_vm, nr, limit))) {
 		atomic_long_sub(nr, &nr_charged);
 		return -EDQUOT;
 	}
