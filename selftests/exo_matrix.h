@@ -165,6 +165,42 @@ MAYBE_UNUSED static long matrix_at(int fd, const struct matrix *m, char *where)
 	return rc;
 }
 
+/*
+ * A larger struct, zero behind what is known: the answer is no longer than
+ * that, and a page is enough for any.
+ */
+MAYBE_UNUSED static void matrix_larger(int fd, const struct matrix *m)
+{
+	static _Alignas(4096) char pages[3 * 4096];
+	char *s = pages + 4096 - m->size;
+	_Alignas(8) char filled[MATRIX_MAX_BYTES];
+	uint32_t size = m->size + 8;
+	long rc;
+
+	matrix_fill(fd, m, filled);
+	memcpy(filled, &size, sizeof(size));
+	memcpy(s, filled, m->size);
+	mprotect(pages + 4096, 4096, PROT_READ);
+	rc = exo_ioctl(fd, m->cmd, s);
+	if (rc >= 0 && m->undo)
+		m->undo(fd, s);
+	is(rc, m->result, "%s: nothing is written behind the struct", m->name);
+	if (m->cleanup)
+		m->cleanup(fd, filled);
+
+	matrix_fill(fd, m, filled);
+	size = 4097;
+	memcpy(filled, &size, sizeof(size));
+	memcpy(s, filled, m->size);
+	rc = exo_ioctl(fd, m->cmd, s);
+	ok(rc < 0, "%s: more than a page of zeroes is refused", m->name);
+	if (rc >= 0 && m->undo)
+		m->undo(fd, s);
+	if (m->cleanup)
+		m->cleanup(fd, filled);
+	mprotect(pages + 4096, 4096, PROT_READ | PROT_WRITE);
+}
+
 MAYBE_UNUSED static void matrix_pointers(int fd, const struct matrix *m)
 {
 	char *hole = matrix_hole();
@@ -238,6 +274,7 @@ MAYBE_UNUSED static void matrix_run(int fd, const struct matrix *m)
 	matrix_sizes(fd, m);
 	matrix_flags(fd, m);
 	matrix_pointers(fd, m);
+	matrix_larger(fd, m);
 	if (m->outputs)
 		matrix_readonly(fd, m);
 	ok(stats_wait(fd, &before, 2000), "%s: counters are as before the matrix",

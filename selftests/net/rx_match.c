@@ -71,6 +71,8 @@ SPOIL(later_fragment, p->ip.frag_off = htons(8); resum(p))
 SPOIL(version6, p->ip.version = 6; resum(p))
 SPOIL(bad_checksum, p->ip.check ^= 1)
 SPOIL(options, p->ip.ihl = 6; resum(p))
+/* The first "option" adds nothing to the sum, which is right either way. */
+SPOIL(options_unsummed, p->ip.ihl = 6; p->tcp.source = ~p->tcp.dest; resum(p))
 SPOIL(short_ihl, p->ip.ihl = 4; resum(p))
 SPOIL(total_long, p->ip.tot_len = htons(ntohs(p->ip.tot_len) + 1); resum(p))
 SPOIL(total_short, p->ip.tot_len = htons(39); resum(p))
@@ -110,7 +112,8 @@ static const struct {
 } strangers[] = {
 	S(other_port), S(bucket_twin), S(swapped_ports), S(udp),
 	S(first_fragment), S(later_fragment), S(version6), S(bad_checksum),
-	S(options), S(short_ihl), S(total_long), S(total_short), S(total_zero),
+	S(options), S(options_unsummed), S(short_ihl), S(total_long), S(total_short), S(total_zero),
+	{ "runt", nothing, ETH_HLEN + 20 },
 	{ "cut_off", nothing, ETH_HLEN + 39 }, S(not_local), S(to_loopback), S(to_broadcast),
 	S(to_multicast), S(from_loopback), S(from_multicast),
 	S(from_broadcast), S(from_zero), S(mac_of_others), S(mac_broadcast),
