@@ -31,11 +31,11 @@ static inline int exo_check_init(void)
 
 #else
 
-#include <linux/module.h>
+#include <linux/moduleparam.h>
 
 #define EXO_CHECK(name, cond)						\
 ({									\
-	MODULE_INFO(check, #name);					\
+	__MODULE_INFO(check, check, #name);				\
 	bool exo_check_passed = (cond);					\
 									\
 	exo_check_passed || exo_check_off(#name);			\
