@@ -49,6 +49,7 @@ struct exo_cap *exo_cap_new_root(struct exo_object *obj)
 	cap_setup(&root->cap, &root->tree, obj);
 	root->cap.scope.rights = obj->rights;
 	root->cap.scope.nr = obj->nr_units;
+	obj->root = &root->cap;
 	return &root->cap;
 }
 
@@ -306,8 +307,23 @@ static struct exo_object *take_object(struct exo_cap *cap, struct exo_env *env,
 	return obj;
 }
 
-/* A marked capability: out of page tables, off its object and its parent. */
-static void bury(struct exo_cap *cap)
+/* Who holds it learns of it; of its own frames it learns in another way. */
+static void tell_holder(const struct exo_cap *cap, struct exo_env *env,
+			u32 handle)
+{
+	if (cap->ended == EXO_REFUSED_EXPIRED)
+		exo_event_post(env, EXO_EVENT_CAP_ENDED, EXO_SOURCE_EXPIRY,
+			       handle, 0);
+	else if (cap->depth)
+		exo_event_post(env, EXO_EVENT_CAP_ENDED, EXO_SOURCE_PARENT,
+			       handle, 0);
+}
+
+/*
+ * A marked capability: out of page tables, off its object and its parent.
+ * @tell: it was not the holder who ended it
+ */
+static void bury(struct exo_cap *cap, bool tell)
 {
 	struct exo_object *obj;
 	struct exo_cap *parent;
@@ -321,6 +337,8 @@ static void bury(struct exo_cap *cap)
 		up_write(&env->map_lock);
 		if (object_ops[cap->type]->pages)
 			exo_env_zap(env, handle);
+		if (tell)
+			tell_holder(cap, env, handle);
 		exo_env_put(env);
 	} else {
 		obj = take_object(cap, NULL, &parent);
@@ -361,7 +379,7 @@ static u64 bury_all(struct exo_cap_tree *tree, struct list_head *doomed,
 	u64 nr = 0;
 
 	while ((cap = next_doomed(tree, doomed, why))) {
-		bury(cap);
+		bury(cap, true);
 		exo_cap_put(cap);
 		nr++;
 		cond_resched();
@@ -387,7 +405,7 @@ static u64 end_subtree(struct exo_cap *cap, u32 why)
 	spin_unlock(&tree->lock);
 
 	if (nr)
-		bury(cap);
+		bury(cap, why != EXO_REFUSED_REVOKED);
 	return nr + bury_all(tree, &doomed, why ?: EXO_REFUSED_REVOKED);
 }
 

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/nsproxy.h>
+#include <linux/pid.h>
 #include <linux/pseudo_fs.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
@@ -31,6 +32,9 @@
 #define EXO_FS_MAGIC	0x45584f21
 
 static atomic_t nr_envs;
+static atomic64_t last_id;
+static DEFINE_SPINLOCK(envs_lock);
+static LIST_HEAD(envs);
 static struct vfsmount *exo_mnt;
 static int exo_mnt_count;
 
@@ -77,6 +81,54 @@ u64 exo_env_count(void)
 	return atomic_read(&nr_envs);
 }
 
+static void env_setup(struct exo_env *env, struct file *file)
+{
+	kref_init(&env->refs);
+	xa_init_flags(&env->handles, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	init_rwsem(&env->map_lock);
+	init_waitqueue_head(&env->wait);
+	spin_lock_init(&env->refusals.lock);
+	spin_lock_init(&env->frames_lock);
+	INIT_LIST_HEAD(&env->frames);
+	env->cred = get_cred(file->f_cred);
+	env->user = get_uid(env->cred->user);
+	env->net = get_net(current->nsproxy->net_ns);
+	env->pid = get_pid(task_tgid(current));
+	get_task_comm(env->comm, current->group_leader);
+	file->f_mapping = env->inode->i_mapping;
+}
+
+static void enlist(struct exo_env *env)
+{
+	spin_lock(&envs_lock);
+	list_add_tail(&env->list, &envs);
+	spin_unlock(&envs_lock);
+	atomic_inc(&nr_envs);
+	exo_info_add(&exo_info_all->nr_envs, 1);
+}
+
+static struct exo_env *env_alloc(void)
+{
+	struct exo_env *env = kzalloc(sizeof(*env), EXO_GFP_USER);
+
+	if (!env)
+		return NULL;
+	env->id = atomic64_inc_return(&last_id);
+	if (exo_events_init(&env->events))
+		goto err_env;
+	if (exo_info_new(&env->info, env->id))
+		goto err_events;
+	env->inode = inode_new();
+	if (!IS_ERR(env->inode))
+		return env;
+	exo_info_free(&env->info);
+err_events:
+	exo_events_exit(&env->events);
+err_env:
+	kfree(env);
+	return NULL;
+}
+
 /**
  * exo_env_open() - make the env of a file being opened
  * @file: the file; its f_mapping becomes the env's own
@@ -85,40 +137,55 @@ u64 exo_env_count(void)
  */
 struct exo_env *exo_env_open(struct file *file)
 {
-	struct exo_env *env;
-	struct inode *inode;
+	struct exo_env *env = env_alloc();
 
-	env = kzalloc(sizeof(*env), EXO_GFP_USER);
 	if (!env)
 		return ERR_PTR(-ENOMEM);
-	inode = inode_new();
-	if (IS_ERR(inode)) {
-		kfree(env);
-		return ERR_CAST(inode);
-	}
-	kref_init(&env->refs);
-	xa_init_flags(&env->handles, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
-	init_rwsem(&env->map_lock);
-	init_waitqueue_head(&env->wait);
-	spin_lock_init(&env->refusals.lock);
-	env->inode = inode;
-	env->cred = get_cred(file->f_cred);
-	env->user = get_uid(env->cred->user);
-	env->net = get_net(current->nsproxy->net_ns);
-	file->f_mapping = inode->i_mapping;
-	atomic_inc(&nr_envs);
+	env_setup(env, file);
+	enlist(env);
 	return env;
+}
+
+/**
+ * exo_env_next() - walk over all envs
+ * @env: the one before, whose reference is used up, or NULL to begin
+ *
+ * Context: sleeps. Return: a reference that the caller puts or passes on, or
+ * NULL at the end.
+ */
+struct exo_env *exo_env_next(struct exo_env *env)
+{
+	struct exo_env *next = NULL, *at;
+
+	spin_lock(&envs_lock);
+	at = list_prepare_entry(env, &envs, list);
+	list_for_each_entry_continue(at, &envs, list) {
+		if (kref_get_unless_zero(&at->refs)) {
+			next = at;
+			break;
+		}
+	}
+	spin_unlock(&envs_lock);
+	if (env)
+		exo_env_put(env);
+	return next;
 }
 
 static void release_env(struct kref *refs)
 {
 	struct exo_env *env = container_of(refs, struct exo_env, refs);
 
+	spin_lock(&envs_lock);
+	list_del(&env->list);
+	spin_unlock(&envs_lock);
+	put_pid(env->pid);
 	put_net(env->net);
 	free_uid(env->user);
 	put_cred(env->cred);
 	xa_destroy(&env->handles);
 	inode_free(env->inode);
+	exo_info_free(&env->info);
+	exo_events_exit(&env->events);
 	kfree(env);
 }
 
@@ -150,6 +217,7 @@ void exo_env_close(struct exo_env *env)
 		cond_resched();
 	}
 	atomic_dec(&nr_envs);
+	exo_info_add(&exo_info_all->nr_envs, -1);
 	exo_env_put(env);
 }
 
@@ -537,7 +605,8 @@ static bool may_write(struct exo_env *env, pgoff_t pgoff)
 /**
  * exo_env_mmap() - map pages of an object
  * @env: the env
- * @vma: offset says which handle and from which page of its range on
+ * @vma: offset says which handle and from which page of its range on; handle 0
+ *       stands for the pages of exposed information
  *
  * Shared only: a private mapping of page frame numbers is a BUG in the
  * kernel's copy-on-write. Not executable, not inherited by fork, not dumped,
@@ -555,6 +624,8 @@ int exo_env_mmap(struct exo_env *env, struct vm_area_struct *vma)
 	if (!EXO_CHECK(map_shared, vma->vm_flags & VM_SHARED) ||
 	    !EXO_CHECK(map_exec, !(vma->vm_flags & VM_EXEC)))
 		return -EINVAL;
+	if (!handle_of(vma->vm_pgoff))
+		return exo_info_mmap(env, vma);
 	down_read(&env->map_lock);
 	rc = check_mapping(env, vma);
 	if (!may_write(env, vma->vm_pgoff))

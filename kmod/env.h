@@ -23,10 +23,13 @@
 #include <linux/xarray.h>
 
 #include "cap.h"
+#include "event.h"
+#include "info.h"
 #include "object.h"
 #include "refusal.h"
 
 struct net;
+struct pid;
 struct user_struct;
 
 /* An object's pages stand at file offset handle << EXO_MMAP_SHIFT. */
@@ -35,7 +38,11 @@ struct user_struct;
 
 /**
  * struct exo_env - one open of /dev/exo
- * @refs: the file, and every cq or flow that may still wake it
+ * @refs: the file, every cq or flow that may still wake it, the pages it pays
+ * @id: never used again
+ * @list: of all envs
+ * @pid: process that opened it
+ * @comm: its name
  * @handles: handle -> struct exo_cap; NULL entries are reserved
  * @nr_handles: published in it
  * @next_handle: for xa_alloc_cyclic
@@ -46,9 +53,17 @@ struct user_struct;
  * @net: network namespace of the opener
  * @wait: woken when a ring of this env got something, or a flow died
  * @refusals: the last refusal
+ * @events: what it is to be told
+ * @info: what it can map and read
+ * @frames_lock: guards @frames
+ * @frames: it pays for them, oldest first; others may hold them now
  */
 struct exo_env {
 	struct kref refs;
+	u64 id;
+	struct list_head list;
+	struct pid *pid;
+	char comm[TASK_COMM_LEN];
 	struct xarray handles;
 	atomic_t nr_handles;
 	u32 next_handle;
@@ -59,6 +74,10 @@ struct exo_env {
 	struct net *net;
 	wait_queue_head_t wait;
 	struct exo_refusals refusals;
+	struct exo_events events;
+	struct exo_info info;
+	spinlock_t frames_lock;
+	struct list_head frames;
 };
 
 int exo_env_init(void);
@@ -68,6 +87,7 @@ u64 exo_env_count(void);
 struct exo_env *exo_env_open(struct file *file);
 void exo_env_close(struct exo_env *env);
 void exo_env_put(struct exo_env *env);
+struct exo_env *exo_env_next(struct exo_env *env);
 bool exo_env_ready(struct exo_env *env);
 int exo_env_mmap(struct exo_env *env, struct vm_area_struct *vma);
 

@@ -15,6 +15,59 @@ static struct exo_pages *frame_pages(struct exo_object *obj)
 	return container_of(obj, struct exo_frame, obj)->pages;
 }
 
+/* No capability is left: there is nothing to take. */
+static void frame_close(struct exo_object *obj)
+{
+	struct exo_frame *frame = container_of(obj, struct exo_frame, obj);
+	struct exo_env *env = frame->pages->env;
+
+	spin_lock(&env->frames_lock);
+	list_del_init(&frame->list);
+	spin_unlock(&env->frames_lock);
+}
+
+static void frame_enlist(struct exo_frame *frame)
+{
+	struct exo_env *env = frame->pages->env;
+
+	spin_lock(&env->frames_lock);
+	list_add_tail(&frame->list, &env->frames);
+	spin_unlock(&env->frames_lock);
+}
+
+static struct exo_cap *hold_root(const struct exo_frame *frame)
+{
+	struct exo_cap *root = frame->obj.root;
+
+	if (READ_ONCE(root->ended) || !refcount_inc_not_zero(&root->refs))
+		return NULL;
+	return root;
+}
+
+/**
+ * exo_frame_victim() - a frame to be taken from an env
+ * @env: the env that pays for it
+ * @most: pages that it may have at most
+ *
+ * Context: any but interrupt. Return: its root capability, a reference, or
+ * NULL.
+ */
+struct exo_cap *exo_frame_victim(struct exo_env *env, u64 most)
+{
+	struct exo_cap *root = NULL;
+	struct exo_frame *frame;
+
+	spin_lock(&env->frames_lock);
+	list_for_each_entry(frame, &env->frames, list) {
+		if (EXO_CHECK(victim_minimum, frame->obj.nr_units <= most))
+			root = hold_root(frame);
+		if (root)
+			break;
+	}
+	spin_unlock(&env->frames_lock);
+	return root;
+}
+
 static void frame_destroy(struct exo_object *obj)
 {
 	struct exo_frame *frame = container_of(obj, struct exo_frame, obj);
@@ -28,6 +81,7 @@ const struct exo_object_ops exo_frame_ops = {
 	.uapi_type	= EXO_TYPE_FRAME,
 	.divisible	= true,
 	.pages		= frame_pages,
+	.close		= frame_close,
 	.destroy	= frame_destroy,
 };
 
@@ -46,6 +100,7 @@ static struct exo_frame *frame_new(struct exo_env *env, u32 nr_pages,
 		return ERR_CAST(pages);
 	}
 	frame->pages = pages;
+	INIT_LIST_HEAD(&frame->list);
 	exo_object_setup(&frame->obj, EXO_OBJECT_FRAME, EXO_ALL_RIGHTS,
 			 nr_pages);
 	return frame;
@@ -81,6 +136,7 @@ int exo_frame_alloc(struct exo_command *cmd)
 		exo_object_put(&frame->obj);
 		return rc;
 	}
+	frame_enlist(frame);
 	arg->out_handle = cmd->handle;
 	arg->out_reserved = 0;
 	arg->out_mmap_offset = exo_env_mmap_offset(cmd->handle);

@@ -13,11 +13,15 @@
  * struct exo_frame - a run of pages
  * @obj: head
  * @pages: the memory
+ * @list: in the list of the env that pays for it
  */
 struct exo_frame {
 	struct exo_object obj;
 	struct exo_pages *pages;
+	struct list_head list;
 };
+
+struct exo_cap *exo_frame_victim(struct exo_env *env, u64 most);
 
 /**
  * exo_frame_get() - look a frame up

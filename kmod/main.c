@@ -19,7 +19,10 @@
 #include "command.h"
 #include "compat/uring.h"
 #include "env.h"
+#include "event.h"
+#include "info.h"
 #include "object.h"
+#include "reclaim.h"
 
 static int exo_fop_open(struct inode *inode, struct file *file)
 {
@@ -28,6 +31,7 @@ static int exo_fop_open(struct inode *inode, struct file *file)
 	if (IS_ERR(env))
 		return PTR_ERR(env);
 	file->private_data = env;
+	file->f_mode |= FMODE_NOWAIT;	/* read_iter heeds it */
 	return 0;
 }
 
@@ -55,12 +59,18 @@ static int exo_fop_mmap(struct file *file, struct vm_area_struct *vma)
 	return exo_env_mmap(file->private_data, vma);
 }
 
+static ssize_t exo_fop_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return exo_event_read(iocb->ki_filp->private_data, iocb, to);
+}
+
 static __poll_t exo_fop_poll(struct file *file, poll_table *wait)
 {
 	struct exo_env *env = file->private_data;
 
 	poll_wait(file, &env->wait, wait);
-	return exo_env_ready(env) ? EPOLLIN | EPOLLRDNORM : 0;
+	return (exo_env_ready(env) ? EPOLLIN | EPOLLRDNORM : 0) |
+	       (exo_event_pending(env) ? EPOLLPRI : 0);
 }
 
 static const struct file_operations exo_fops = {
@@ -71,6 +81,7 @@ static const struct file_operations exo_fops = {
 	.compat_ioctl	= compat_ptr_ioctl,
 	.uring_cmd	= exo_fop_uring_cmd,
 	.mmap		= exo_fop_mmap,
+	.read_iter	= exo_fop_read_iter,
 	.poll		= exo_fop_poll,
 };
 
@@ -88,12 +99,18 @@ static int __init exo_init(void)
 	rc = exo_check_init();
 	if (rc)
 		return rc;
-	rc = exo_object_init();
+	rc = exo_info_init();
 	if (rc)
 		return rc;
-	rc = exo_io_init();
+	rc = exo_object_init();
+	if (rc)
+		goto err_info;
+	rc = exo_reclaim_init();
 	if (rc)
 		goto err_object;
+	rc = exo_io_init();
+	if (rc)
+		goto err_reclaim;
 	rc = exo_disk_init();
 	if (rc)
 		goto err_io;
@@ -111,8 +128,12 @@ err_disk:
 	exo_disk_exit();
 err_io:
 	exo_io_exit();
+err_reclaim:
+	exo_reclaim_exit();
 err_object:
 	exo_object_exit();
+err_info:
+	exo_info_exit();
 	return rc;
 }
 
@@ -128,8 +149,10 @@ static void __exit exo_exit(void)
 	exo_disk_exit();
 	exo_io_exit();
 	exo_expiry_exit();
+	exo_reclaim_exit();
 	exo_object_exit();
 	exo_policy_exit();
+	exo_info_exit();
 }
 
 module_init(exo_init);

@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 #include <linux/wait_bit.h>
 
+#include "info.h"
 #include "object.h"
 
 const struct exo_object_ops *const object_ops[EXO_OBJECT_NR] = {
@@ -57,6 +58,7 @@ u64 exo_object_count(void)
 static void destroy(struct exo_object *obj)
 {
 	object_ops[obj->type]->destroy(obj);
+	exo_info_add(&exo_info_all->nr_objects, -1);
 	if (atomic_dec_and_test(&nr_objects))
 		wake_up_var(&nr_objects);
 }
@@ -97,6 +99,7 @@ void exo_object_setup(struct exo_object *obj, enum exo_object_type type,
 	obj->rights = rights;
 	obj->nr_units = nr_units;
 	atomic_inc(&nr_objects);
+	exo_info_add(&exo_info_all->nr_objects, 1);
 }
 
 /**

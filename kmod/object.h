@@ -15,6 +15,7 @@
 #include <linux/kref.h>
 #include <linux/workqueue.h>
 
+struct exo_cap;
 struct exo_env;
 struct exo_pages;
 
@@ -39,6 +40,8 @@ enum exo_object_type {
  * @rights: EXO_RIGHT_* of its root capability
  * @nr_units: its length: blocks of an extent, else pages
  * @nr_caps: capabilities that have not ended; closed with the last one
+ * @root: the one that came with it, there as long as @nr_caps is not 0; no
+ *        reference
  * @release_work: carries the last put out of atomic context
  */
 struct exo_object {
@@ -47,6 +50,7 @@ struct exo_object {
 	u32 rights;
 	u64 nr_units;
 	atomic_t nr_caps;
+	struct exo_cap *root;
 	struct work_struct release_work;
 };
 

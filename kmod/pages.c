@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "env.h"
+#include "info.h"
 #include "pages.h"
 #include "policy.h"
 
@@ -49,8 +50,9 @@ static bool add_below(atomic_long_t *counter, unsigned long nr,
 	return true;
 }
 
-static int charge(struct user_struct *user, unsigned long nr)
+static int charge(struct exo_env *env, unsigned long nr)
 {
+	struct user_struct *user = env->user;
 	unsigned long ceiling, limit;
 	int rc;
 
@@ -68,15 +70,22 @@ static int charge(struct user_struct *user, unsigned long nr)
 	if (rc) {
 		atomic_long_sub(nr, &user->locked_vm);
 		atomic_long_sub(nr, &nr_charged);
+		return rc;
 	}
-	return rc;
+	exo_info_add(&env->info.env->nr_pages, nr);
+	exo_info_add(&exo_info_all->nr_pages, nr);
+	WRITE_ONCE(exo_info_all->max_pages, ceiling);
+	return 0;
 }
 
-static void uncharge(struct user_struct *user, unsigned long nr)
+static void uncharge(struct exo_env *env, unsigned long nr)
 {
-	exo_policy_uncharge(user->uid, nr);
-	atomic_long_sub(nr, &user->locked_vm);
+	exo_info_add(&exo_info_all->nr_pages, -(s64)nr);
+	exo_info_add(&env->info.env->nr_pages, -(s64)nr);
+	exo_policy_uncharge(env->user->uid, nr);
+	atomic_long_sub(nr, &env->user->locked_vm);
 	atomic_long_sub(nr, &nr_charged);
+	exo_event_given(env, nr);
 }
 
 static int fill(struct exo_pages *pages)
@@ -112,16 +121,17 @@ struct exo_pages *exo_pages_alloc(struct exo_env *env, u32 nr_pages, u32 order)
 	struct exo_pages *pages;
 	int rc;
 
-	rc = charge(env->user, nr_pages);
+	rc = charge(env, nr_pages);
 	if (rc)
 		return ERR_PTR(rc);
 	pages = kvzalloc(struct_size(pages, run, nr_pages >> order),
 			 EXO_GFP_USER);
 	if (!pages) {
-		uncharge(env->user, nr_pages);
+		uncharge(env, nr_pages);
 		return ERR_PTR(-ENOMEM);
 	}
-	pages->user = get_uid(env->user);
+	exo_env_hold(env);
+	pages->env = env;
 	pages->nr_pages = nr_pages;
 	pages->order = order;
 	rc = fill(pages);
@@ -144,8 +154,8 @@ void exo_pages_free(struct exo_pages *pages)
 
 	for (i = 0; i < nr_runs && pages->run[i]; i++)
 		put_page(pages->run[i]);
-	uncharge(pages->user, pages->nr_pages);
-	free_uid(pages->user);
+	uncharge(pages->env, pages->nr_pages);
+	exo_env_put(pages->env);
 	kvfree(pages);
 }
 

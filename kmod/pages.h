@@ -12,7 +12,6 @@
 #include <linux/mm.h>
 
 struct exo_env;
-struct user_struct;
 
 /* Largest contiguity: 2 MiB of 4 KiB pages. */
 #define EXO_MAX_ORDER		9
@@ -21,13 +20,13 @@ struct user_struct;
 
 /**
  * struct exo_pages - some pages and who pays for them
- * @user: charged user, one reference
+ * @env: who pays, its user and itself; one reference
  * @nr_pages: how many
  * @order: they come in runs of 2^order, each a compound page if order > 0
  * @run: first page of each run; nr_pages >> order of them
  */
 struct exo_pages {
-	struct user_struct *user;
+	struct exo_env *env;
 	u32 nr_pages;
 	u32 order;
 	struct page *run[];

@@ -6,7 +6,8 @@ TESTS_VM += selftests/core/commands.c selftests/core/frames.c \
 	selftests/core/accounting.c selftests/core/isolation.c \
 	selftests/core/uring.c selftests/core/race.c selftests/core/life.c \
 	selftests/core/fail_nth.c selftests/core/fail_nth_disk.c \
-	selftests/core/fail_nth_net.c selftests/core/policy.c
+	selftests/core/fail_nth_net.c selftests/core/policy.c \
+	selftests/core/events.c
 
 selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring

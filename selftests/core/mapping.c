@@ -51,12 +51,12 @@ static void test_refusals(int fd)
 	   "a range across the end is refused");
 	is(map_error(fd, PAGE, rw, MAP_SHARED, off + (1ULL << 32) - PAGE),
 	   -EINVAL, "the last page of its offsets is refused");
-	is(map_error(fd, 8 * PAGE, rw, MAP_SHARED, off - 4 * PAGE), -ENOENT,
+	is(map_error(fd, 8 * PAGE, rw, MAP_SHARED, off - 4 * PAGE), -EACCES,
 	   "a range from before its offsets is refused");
 	is(map_error(fd, PAGE, rw, MAP_SHARED, off + 1), -EINVAL,
 	   "an odd offset is refused");
-	is(map_error(fd, PAGE, rw, MAP_SHARED, 0), -ENOENT,
-	   "offset 0 is nobody's");
+	is(map_error(fd, PAGE, rw, MAP_SHARED, 0), -EACCES,
+	   "offset 0, exposed information, is not writable");
 	is(map_error(fd, PAGE, rw, MAP_SHARED, gone.out_mmap_offset), -ENOENT,
 	   "a closed frame is gone");
 	is(map_error(fd, PAGE, rw, MAP_SHARED, 0x7fffffffULL << 32), -ENOENT,

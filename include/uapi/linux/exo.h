@@ -550,9 +550,10 @@ struct exo_page_info {
  * The module takes nothing silently. When pages are short, when an administrator
  * or a lowered quota says so, it asks: an event says how many pages by when.
  * The library gives back what it likes best (by EXO_CMD_HANDLE_CLOSE). Past the
- * deadline the module takes whole frames of its own choice, and writes what it
- * took into the repossession vector. Below EXO_ENV_MIN_PAGES pages of an env
- * nothing is taken.
+ * deadline the module takes whole frames of its own choice, also those that the
+ * env shares with others, and writes what it took into the repossession vector.
+ * Below EXO_ENV_MIN_PAGES pages of an env nothing is taken. While one request
+ * stands, another raises it to the larger number and the earlier deadline.
  *
  * Events are read by read(2) from the env's fd, an array of struct exo_event
  * (EAGAIN without any if O_NONBLOCK); poll(2) says POLLPRI while there are any,
@@ -650,7 +651,9 @@ struct exo_env_info {
  * @nr: room in the array
  * @out_nr: envs. Errors: EMSGSIZE
  *
- * All with CAP_SYS_ADMIN, else those that the caller's user opened.
+ * All with CAP_SYS_ADMIN, else those that the user of the caller's env opened.
+ * An env that is closed is shown, without handles, while others share its
+ * frames or devices work on them.
  */
 struct exo_env_list {
 	__u32 size;
@@ -720,9 +723,6 @@ struct exo_info_global {
  * @id: as in struct exo_env_info
  * @nr_pages: pages charged to this env
  * @min_pages: EXO_ENV_MIN_PAGES
- * @max_pages: most pages that the user may have, by RLIMIT_MEMLOCK of the
- *             opener and by EXO_CMD_POLICY_SET; ~0 for no limit
- * @nr_user_pages: pages charged to the user, all envs together
  * @nr_asked: pages asked for and not given back yet
  * @deadline_ns: until when, on CLOCK_BOOTTIME, 0 if @nr_asked is 0
  * @nr_taken: pages repossessed so far
@@ -735,8 +735,6 @@ struct exo_info_env {
 	__aligned_u64 id;
 	__aligned_u64 nr_pages;
 	__aligned_u64 min_pages;
-	__aligned_u64 max_pages;
-	__aligned_u64 nr_user_pages;
 	__aligned_u64 nr_asked;
 	__aligned_u64 deadline_ns;
 	__aligned_u64 nr_taken;
@@ -748,7 +746,8 @@ struct exo_info_env {
 
 /**
  * struct exo_vector_entry - one frame that was taken
- * @handle: the handle the env had for it
+ * @handle: the handle the env had for it, 0 if it had closed that and others
+ *          still shared the frame
  * @nr_pages: its pages
  * @time_ns: when, on CLOCK_BOOTTIME
  *
