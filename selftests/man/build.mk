@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# What the manual pages say: is it so? Their examples are built here for the
+# What the manual pages and docs/why.md say: is it so? Their examples are built here for the
 # guest; examples.sh compiles them anew in other ways.
 TESTS_HOST += selftests/man/symbols.sh selftests/man/examples.sh
-TESTS_VM += selftests/man/unattached.c selftests/man/turns.c selftests/man/run.sh
+TESTS_VM += selftests/man/unattached.c selftests/man/turns.c selftests/man/run.sh \
+	selftests/man/reads.sh
+PROGRAMS += selftests/man/reads
 
 selftests/man/turns_LIBS := -pthread
+selftests/man/reads_LIBS := exo
 
 MAN_EXAMPLES := $(patsubst docs/man/%.3,$(B)/selftests/man/%,$(wildcard docs/man/exo_*.3))
 EXTRA += $(MAN_EXAMPLES)
