@@ -26,7 +26,7 @@ static const char *const commands[] = {
 static const char *command_name(__u32 nr, char *buf, size_t bytes)
 {
 	if (!nr)
-		return "a touch of its memory";
+		return "a use of its memory";
 	if (nr < NR_COMMANDS && commands[nr])
 		return commands[nr];
 	snprintf(buf, bytes, "command %u", nr);

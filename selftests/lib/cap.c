@@ -351,7 +351,7 @@ static void test_texts(void)
 		  "9 would be needed" },
 		{ { .out_reason = EXO_REFUSED_RIGHTS, .out_handle = 3,
 		    .out_have = EXO_RIGHT_READ, .out_want = RW },
-		  "a touch of its memory, handle 3: it has the rights r--, "
+		  "a use of its memory, handle 3: it has the rights r--, "
 		  "rw- are needed" },
 		{ { .out_reason = EXO_REFUSED_HANDLE, .out_handle = 3,
 		    .out_command = EXO_NR_CAP_REVOKE },
