@@ -210,7 +210,7 @@ rig: $(RIG) ## build what tools/vm needs
 
 all: user $(if $(SANITIZE),,modules rig)
 
-.PHONY: setup demo check check-debug mutate bench-http style list-tests clean help
+.PHONY: setup demo demo-tenants check check-debug mutate bench-http style list-tests clean help
 setup: ## install the Debian packages that building and testing need
 	tools/setup
 
@@ -230,6 +230,11 @@ demo: ## install what is missing, build, show it in a virtual machine
 	tools/setup
 	$(MAKE) all
 	tools/demo
+
+demo-tenants: ## the same, two users who share memory
+	tools/setup
+	$(MAKE) all
+	tools/demo-tenants
 
 bench-http: ## the same, measuring the web server against others
 	tools/setup

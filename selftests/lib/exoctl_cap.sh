@@ -32,6 +32,23 @@ print(t["works"], len(t["steps"]), t["steps"][1]["rights"])' \
 	"$("$e" cap test --json)" 2>&1)" '^True [0-9]+ r-s'
 like "wrongly called" "$(try "$e" cap test it)" '^usage: exoctl cap test'
 like "so too" "$(try "$e" cap)" 'exoctl cap test'
+# Envs. A holder: perl keeps an env open and does not listen.
+runuser -u bob -- perl -e 'open(F, "+<", "/dev/exo") or exit 1; sleep 60' &
+for _ in $(seq 100); do "$e" env | grep -q bob && break; sleep 0.1; done
+out=$("$e" env)
+like "root sees bob's env" "$out" '^ +[0-9]+ +bob +[0-9]+ +perl +0 +0 +0 +0$'
+like "and its own" "$out" ' root +[0-9]+ +exoctl '
+like "alice sees hers alone" "$(as alice env list | grep -cE ' (bob|root|perl) ')" '^0$'
+id=$("$e" env | awk '$2 == "bob" { print $1 }')
+like "for programs" "$("$e" env --json)" "\"id\": $id, \"uid\": 1002, \"pid\": [0-9]+, \"program\": \"perl\""
+like "a user may not ask" "$(as bob revoke "$id" 10)" 'only root.*sudo'
+like "no such env" "$(try "$e" revoke 999999 10)" "no such env; 'exoctl env' lists"
+like "no pages" "$(try "$e" revoke "$id" 0)" "'0' is no number of pages"
+like "no time" "$(try "$e" revoke "$id" 1 --timeout 3600001)" 'is no time up to'
+like "nothing to be taken: it ends all the same" \
+	"$(try timeout 40 "$e" revoke "$id" 10 --timeout 500 --json)" '"taken": 0'
+kill %1
+wait
 is "nothing is left" \
 	"$("$e" status --json | grep -o '"in_use": {[^}]*}' | grep -o '[0-9]*' |
 		xargs)" "1 0 0 0 0 0 0 0"

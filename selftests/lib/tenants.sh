@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Does the demonstration of two users who share a frame go through, and does it
+# notice when a step does not?
+# vm:
+set -uo pipefail
+cd /exo || exit 1
+. selftests/rig/tap.sh
+PATH=/exo/build:$PATH
+
+out=$(samples/tenants/demo.guest 2>&1)
+is "the demonstration" "$?" 0
+like "alice has no capability" "$out" '^alice +is user 1001,.* CapEff 0+$'
+like "nor has bob" "$out" '^bob +is user 1002,.* CapEff 0+$'
+like "bob reads the letter" "$out" '^bob .*reads in page 1: "Dear bob'
+is "he is refused five times" "$(grep -c '^bob .*: refused$' <<<"$out")" 5
+is "and told why each time" "$(grep -cE '^bob +\(.*(needed|revoked)\)$' <<<"$out")" 5
+like "the page goes" "$out" '^bob .*SIGBUS, it is gone'
+like "alice gives pages back" "$out" '^alice +gives 128 back'
+like "bob is taken from" "$out" '^bob .*in the vector: handle [0-9]+ was taken'
+like "to the end" "$out" '^root +Every step went as it should'
+is "and exo is unloaded" "$(rmmod exo 2>&1)" ""
+
+# Without the module, without the other.
+build/tenants alice /tmp/none /tmp/none.ready >/tmp/out 2>&1
+is "no module: status 1" "$?" 1
+like "no module: said" "$(cat /tmp/out)" 'FAILED to (be without|open /dev/exo)'
+build/tenants carol /tmp/none /tmp/none.ready >/tmp/out 2>&1
+is "nobody else" "$?" 2
+finish
