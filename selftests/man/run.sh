@@ -34,6 +34,11 @@ out=$(alice $b/exo_cap)
 like "exo_cap" "$out" '^1 page: hello, bob'
 like "exo_cap takes it back" "$out" '^and gone'
 like "exo_cap says why" "$out" '^CAP_IMPORT.* was revoked$'
+out=$(alice $b/exo_event)
+like "exo_event sees what is held" "$out" '^[5-9] pages held'
+like "and that nobody asks" "$out" '^nobody asks for them'
+like "exo_policy is not for users" "$(alice $b/exo_policy)" 'not permitted'
+is "nothing is set for anybody" "$($b/exo_policy 2>&1; echo "=$?")" "=0"
 like "exo_loop" "$(alice $b/exo_loop)" '^tick, 0 left'
 like "exo_sys" "$(alice $b/exo_sys)" 'missing'
 
