@@ -148,12 +148,18 @@ static bool __chain_alive(const struct exo_cap *cap,
 
 	for (why->level = 0;; why->level++, cap = parent) {
 		why->reason = READ_ONCE(cap->ended);
-		if (why->reason)
+		if (why->reason) {
+			/* Pairs with smp_wmb() in next_doomed(). */
+			smp_rmb();
+			why->level += READ_ONCE(cap->ended_above);
 			return false;
+		}
 		parent = READ_ONCE(cap->parent);
 		if (!parent)
 			return true;
-		if (READ_ONCE(parent->epoch) != cap->born) {
+		/* One that has ended itself says why, at the next turn. */
+		if (READ_ONCE(parent->epoch) != cap->born &&
+		    !READ_ONCE(parent->ended)) {
 			why->reason = EXO_REFUSED_REVOKED;
 			return false;
 		}
@@ -173,21 +179,23 @@ static bool __chain_alive(const struct exo_cap *cap,
 bool exo_cap_alive(const struct exo_cap *cap, struct exo_refusal_reason *why)
 {
 	bool alive;
-	u64 now;
 
 	/* A parent that goes meanwhile stays readable. */
 	rcu_read_lock();
 	alive = EXO_CHECK(cap_alive, __chain_alive(cap, why));
 	rcu_read_unlock();
-	if (!alive || likely(!cap->expires_ns))
-		return alive;
-	now = ktime_get_boottime_ns();
-	if (EXO_CHECK(cap_expiry, now < cap->expires_ns))
-		return true;
-	why->reason = EXO_REFUSED_EXPIRED;
-	why->level = 0;
-	why->want = now;
-	why->have = cap->expires_ns;
+	if (alive) {
+		if (likely(!cap->expires_ns) ||
+		    EXO_CHECK(cap_expiry,
+			      ktime_get_boottime_ns() < cap->expires_ns))
+			return true;
+		why->reason = EXO_REFUSED_EXPIRED;
+		why->level = 0;
+	}
+	if (why->reason == EXO_REFUSED_EXPIRED) {
+		why->want = ktime_get_boottime_ns();
+		why->have = cap->expires_ns;
+	}
 	return false;
 }
 
@@ -355,6 +363,7 @@ static void bury(struct exo_cap *cap, bool tell)
 static struct exo_cap *next_doomed(struct exo_cap_tree *tree,
 				   struct list_head *doomed, u32 why)
 {
+	const struct exo_cap *parent;
 	struct exo_cap *cap;
 
 	spin_lock(&tree->lock);
@@ -366,8 +375,14 @@ static struct exo_cap *next_doomed(struct exo_cap_tree *tree,
 		if (refcount_inc_not_zero(&cap->refs))
 			break;
 	}
-	if (cap && !cap->ended)
+	if (cap && !cap->ended) {
+		parent = cap->parent;
+		if (parent->ended)
+			WRITE_ONCE(cap->ended_above, parent->ended_above + 1);
+		/* Pairs with smp_rmb() in __chain_alive(). */
+		smp_wmb();
 		WRITE_ONCE(cap->ended, why);
+	}
 	spin_unlock(&tree->lock);
 	return cap;
 }

@@ -66,6 +66,7 @@ struct exo_cap_tree {
  * struct exo_cap - a capability
  * @refs: handle or fd, children, lookups
  * @ended: EXO_REFUSED_* why it has ended, or 0
+ * @ended_above: how many steps above stands the one that ended and took it along
  * @epoch: counts the revocations of what was made from it
  * @born: @epoch of the parent when this was made
  * @scope: what it lets its holder do
@@ -87,6 +88,7 @@ struct exo_cap_tree {
 struct exo_cap {
 	refcount_t refs;
 	u32 ended;
+	u32 ended_above;
 	u32 epoch;
 	u32 born;
 	struct exo_scope scope;

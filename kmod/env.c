@@ -411,10 +411,11 @@ void exo_env_zap(struct exo_env *env, u32 handle)
  */
 int exo_env_drop(struct exo_env *env, u32 handle)
 {
+	struct exo_refusal_reason why = { .reason = EXO_REFUSED_HANDLE };
 	struct exo_cap *cap = take(env, handle);
 
 	if (!cap)
-		return -ENOENT;
+		return exo_env_refuse(env, handle, &why);
 	atomic_dec(&env->nr_handles);
 	if (object_ops[cap->type]->pages)
 		exo_env_zap(env, handle);
