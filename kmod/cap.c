@@ -24,6 +24,7 @@ static void cap_setup(struct exo_cap *cap, struct exo_cap_tree *tree,
 	refcount_set(&cap->refs, 1);
 	INIT_LIST_HEAD(&cap->children);
 	INIT_LIST_HEAD(&cap->sibling);
+	INIT_LIST_HEAD(&cap->exports);
 	timerqueue_init(&cap->expiry);
 	cap->tree = tree;
 	cap->obj = obj;
@@ -352,6 +353,7 @@ static void bury(struct exo_cap *cap, bool tell)
 		obj = take_object(cap, NULL, &parent);
 	}
 	exo_expiry_cancel(cap);
+	exo_export_drop_stale(cap);
 	object_let_go(obj);
 	exo_cap_put(parent);
 }
@@ -421,6 +423,8 @@ static u64 end_subtree(struct exo_cap *cap, u32 why)
 
 	if (nr)
 		bury(cap, why != EXO_REFUSED_REVOKED);
+	else
+		exo_export_drop_stale(cap);
 	return nr + bury_all(tree, &doomed, why ?: EXO_REFUSED_REVOKED);
 }
 

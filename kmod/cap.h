@@ -33,6 +33,7 @@
 #include "refusal.h"
 
 struct exo_env;
+struct file;
 
 #define EXO_ALL_RIGHTS	(EXO_RIGHT_READ | EXO_RIGHT_WRITE | EXO_RIGHT_SHARE)
 
@@ -79,6 +80,7 @@ struct exo_cap_tree {
  * @nr_children: in @children
  * @children: made from it
  * @sibling: in the parent's @children, or in a list of those being ended
+ * @exports: files that stand for it, see export.c
  * @env: whose handle table it is in, or NULL
  * @handle: there
  * @tree: one reference
@@ -101,6 +103,7 @@ struct exo_cap {
 	u32 nr_children;
 	struct list_head children;
 	struct list_head sibling;
+	struct list_head exports;
 	struct exo_env *env;
 	u32 handle;
 	struct exo_cap_tree *tree;
@@ -133,6 +136,10 @@ bool exo_cap_covers(const struct exo_cap *cap, u32 rights,
 		    struct exo_refusal_reason *why);
 int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr);
 u64 exo_cap_end(struct exo_cap *cap, u32 why);
+
+struct file *exo_export_file(struct exo_cap *cap);
+struct exo_cap *exo_export_get(struct file *file, u32 *epoch);
+void exo_export_drop_stale(struct exo_cap *cap);
 
 void exo_expiry_exit(void);
 void exo_expiry_add(struct exo_cap *cap);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Capability commands: derive, export, import, revoke, and what a handle stands
- * for. An exported capability is an anonymous file that holds a reference; it
- * is good for importing until what was made from the capability is revoked.
+ * for.
  */
-#include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
@@ -18,31 +16,6 @@
 #include "check.h"
 #include "command.h"
 #include "env.h"
-
-/**
- * struct export - what an exported fd stands for
- * @cap: one reference
- * @epoch: of the capability when it was exported
- */
-struct export {
-	struct exo_cap *cap;
-	u32 epoch;
-};
-
-static int export_release(struct inode *inode, struct file *file)
-{
-	struct export *export = file->private_data;
-
-	exo_cap_put(export->cap);
-	kfree(export);
-	return 0;
-}
-
-static const struct file_operations export_fops = {
-	.owner		= THIS_MODULE,
-	.release	= export_release,
-	.llseek		= noop_llseek,
-};
 
 /* Derive --------------------------------------------------------------- */
 
@@ -152,28 +125,9 @@ int exo_cap_derive(struct exo_command *cmd)
 
 /* Export and import ---------------------------------------------------- */
 
-/* Takes a reference of its own on @cap. */
-static struct file *export_file(struct exo_cap *cap)
-{
-	struct export *export = kzalloc(sizeof(*export), EXO_GFP_USER);
-	struct file *file;
-
-	if (!export)
-		return ERR_PTR(-ENOMEM);
-	export->epoch = READ_ONCE(cap->epoch);
-	export->cap = cap;
-	file = anon_inode_getfile("[exo-capability]", &export_fops, export,
-				  O_RDWR | O_CLOEXEC);
-	if (IS_ERR(file))
-		kfree(export);
-	else
-		exo_cap_hold(cap);
-	return file;
-}
-
 static int install_export(struct exo_command *cmd, struct exo_cap *cap)
 {
-	struct file *file = export_file(cap);
+	struct file *file = exo_export_file(cap);
 	int rc;
 
 	if (IS_ERR(file))
@@ -209,17 +163,17 @@ int exo_cap_export(struct exo_command *cmd)
 	return rc;
 }
 
-static int import(struct exo_command *cmd, const struct export *export)
+static int import(struct exo_command *cmd, struct exo_cap *parent, u32 epoch)
 {
 	struct exo_cap_import *arg = cmd->arg;
 	const struct exo_cap *cap;
 	struct exo_cap_want want = {
-		.scope = export->cap->scope,
-		.epoch = export->epoch,
+		.scope = parent->scope,
+		.epoch = epoch,
 	};
 	int rc;
 
-	rc = install_child(cmd, 0, export->cap, &want);
+	rc = install_child(cmd, 0, parent, &want);
 	if (rc)
 		return rc;
 	cap = cmd->cap;
@@ -241,15 +195,23 @@ static int import(struct exo_command *cmd, const struct export *export)
  */
 int exo_cap_import(struct exo_command *cmd)
 {
+	struct exo_refusal_reason revoked = { .reason = EXO_REFUSED_REVOKED };
 	struct exo_cap_import *arg = cmd->arg;
 	struct file *file = fget(arg->fd);
-	int rc = -EBADF;
+	struct exo_cap *parent;
+	u32 epoch;
+	int rc;
 
 	if (!file)
 		return -EBADF;
-	if (EXO_CHECK(import_file, file->f_op == &export_fops))
-		rc = import(cmd, file->private_data);
+	parent = exo_export_get(file, &epoch);
 	fput(file);
+	if (IS_ERR(parent))
+		return PTR_ERR(parent);
+	if (!parent)
+		return exo_env_refuse(cmd->env, 0, &revoked);
+	rc = import(cmd, parent, epoch);
+	exo_cap_put(parent);
 	return rc;
 }
 
