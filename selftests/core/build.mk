@@ -9,6 +9,17 @@ TESTS_VM += selftests/core/commands.c selftests/core/frames.c \
 	selftests/core/fail_nth_net.c selftests/core/policy.c \
 	selftests/core/events.c
 
+# Capabilities.
+TESTS_VM += selftests/core/cap.c selftests/core/cap_tree.c \
+	selftests/core/cap_expiry.c selftests/core/refusal.c \
+	selftests/core/cap_attack.c selftests/core/cap_io.c \
+	selftests/core/cap_race.c \
+	selftests/core/model.c selftests/core/kill.c \
+	selftests/core/fail_nth_cap.c
+
 selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring
 selftests/core/race_LIBS := -pthread
+selftests/core/cap_race_LIBS := -pthread
+selftests/core/cap_attack_LIBS := -luring
+selftests/core/cap_io_LIBS := -luring -pthread
