@@ -40,6 +40,40 @@ is "the idle task is apart" "$(value sleep 'i["idle"] > 1000')" 1
 like "the profile names functions" \
 	"$(tools/vm/profile --label copy rig-count)" 'shmem_'
 
+# Roles at the same time, each on its CPU, with children; then a task in the
+# memory of one that is gone.
+mapfile -t kernels < <(tr ' ' '\n' <<<"${EXO_KERNELS-6.1 6.12}" | grep -v debug)
+# shellcheck disable=SC2016  # for the guest's shell
+run='
+	loop="i=0; while [ \$i -lt 20000 ]; do i=\$((i+1)); done"
+	vm-mark both
+	taskset -c 0 vm-mark --role left sh -c "($loop; exit) & wait" &
+	taskset -c 1 vm-mark --role right sh -c "($loop; exit) & ($loop; exit) & wait" &
+	wait
+	vm-mark later
+	for n in 1 2 3 4 5 6 7 8; do sh -c "true; true"; done
+	sh -c "$loop"
+	vm-mark last'
+for kernel in "${kernels[@]}"; do
+	tools/vm/run --kernel "$kernel" --name rig-count --count -- "$run"
+	is "$kernel: a machine of two CPUs is counted" $? 0
+	table=$(tools/vm/count-table --json build/vm/rig-count.count)
+	is "$kernel: a role is inherited" \
+		"$(value both 'i["roles"]["left"]["user"] > 2e6')" 1
+	is "$kernel: roles are told apart" \
+		"$(value both '1.6 < (i["roles"]["right"]["user"] /
+			i["roles"]["left"]["user"]) < 2.4')" 1
+	is "$kernel: CPUs are told apart" \
+		"$(value both 'min(c["user"] for c in i["cpus"].values()) > 2e6')" 1
+	is "$kernel: a role ends with its tasks" \
+		"$(value later 'sum(i["roles"].get(r, {"user": 0})["user"]
+			for r in ("left", "right"))')" 0
+	is "$kernel: what comes later counts to the rest" \
+		"$(value later 'i["roles"]["rest"]["user"] > 2e6')" 1
+done
+like "CPUs have lines of their own" \
+	"$(tools/vm/count-table --cpus build/vm/rig-count.count)" '^  cpu 1  '
+
 # shellcheck disable=SC2016  # for the guest's shell
 run='vm-mark a sh -c "i=0; while [ \$i -lt 5000 ]; do i=\$((i+1)); done"'
 for n in 1 2; do

@@ -2,22 +2,29 @@
 /*
  * count: a QEMU TCG plugin that counts the guest's instructions.
  *
- *   -plugin count.so,out=FILE[,profile=on]
+ *   -plugin count.so,out=FILE[,switch=OFFSET][,profile=on]
  *
  * Counted per CPU and role: instructions in user and in kernel mode, and,
  * apart from these, iterations of rep string instructions and the bytes they
  * moved (an emulator makes each iteration look like an instruction, hardware
- * does not).  A role is a name a task gave itself (vm-mark --role); the rest
- * is role 0, except tasks that were seen halting the CPU, which are "idle".
- * Interrupts count to the task they interrupt.
+ * does not).  A role is a name that a task gave itself (vm-mark --role) and that
+ * the threads and processes it then makes have too; the rest is role 0, except
+ * tasks that were seen halting the CPU, which are "idle".  Interrupts count to
+ * the task they interrupt, and the kernel's own threads to the rest, whomever
+ * they work for.
  *
  * The file is text and grows at each mark (mark.h), flushed before the guest
  * goes on:
  *   role NUMBER NAME
+ *   full NAME                                         no number left for it
  *   mark NUMBER CPU NAME
  *   count MARK CPU ROLE USER KERNEL REP REP_BYTES     cumulative
  *   block MARK ROLE ADDRESS INSNS UNIT TIMES          since the last mark
  * UNIT is the operand size of a block that ends in a rep instruction, else 0.
+ *
+ * A task is known by the address of its saved stack pointer, OFFSET bytes into
+ * the task.  The kernel loads that when it switches to the task, and stores it
+ * for the first time when a task makes another.
  *
  * A block of translated code counts as a whole when it is entered, so a fault
  * in its middle counts some instructions too many, and a mark is exact to a
@@ -32,7 +39,7 @@
 #include "qplugin.h"
 
 #define NR_CPUS		16
-#define NR_ROLES	8
+#define NR_ROLES	16
 #define NR_TASKS	65536
 #define NR_BUCKETS	65536
 #define LABEL_BYTES	64
@@ -85,6 +92,7 @@ static unsigned int nr_marks;
 static FILE *out;
 static bool profile;
 static volatile bool paused;
+static uint32_t switch_offset;
 
 static void count_block(unsigned int vcpu, void *data)
 {
@@ -107,24 +115,49 @@ static void count_block(unsigned int vcpu, void *data)
 		b->times[role]++;
 }
 
+/* Under the lock. Nobody if there are too many. */
+static struct task *find_task(uint64_t key)
+{
+	unsigned int at = (key >> 6) * 2654435761u % NR_TASKS;
+	struct task *t;
+
+	while (tasks[at].key && tasks[at].key != key)
+		at = (at + 1) % NR_TASKS;
+	t = &tasks[at];
+	if (!t->key && nr_tasks < NR_TASKS * 3 / 4) {
+		t->key = key;
+		nr_tasks++;
+	}
+	return t->key ? t : &nobody;
+}
+
 /* The load of the next task's stack pointer in __switch_to_asm. */
 static void switch_task(unsigned int vcpu, qemu_plugin_meminfo_t info,
 			uint64_t vaddr, void *data)
 {
-	unsigned int at = (vaddr >> 6) * 2654435761u % NR_TASKS;
+	(void)info;
+	(void)data;
+	pthread_mutex_lock(&lock);
+	cpus[vcpu % NR_CPUS].task = find_task(vaddr);
+	pthread_mutex_unlock(&lock);
+}
+
+/*
+ * A task makes another, in copy_thread(). The memory may have been that of a
+ * task which is gone, with its role.
+ */
+static void new_task(unsigned int vcpu, qemu_plugin_meminfo_t info,
+		     uint64_t vaddr, void *data)
+{
+	unsigned int role = cpus[vcpu % NR_CPUS].task->role;
 	struct task *t;
 
 	(void)info;
 	(void)data;
 	pthread_mutex_lock(&lock);
-	while (tasks[at].key && tasks[at].key != vaddr)
-		at = (at + 1) % NR_TASKS;
-	t = &tasks[at];
-	if (!t->key && nr_tasks < NR_TASKS * 3 / 4) {
-		t->key = vaddr;
-		nr_tasks++;
-	}
-	cpus[vcpu % NR_CPUS].task = t->key ? t : &nobody;
+	t = find_task(vaddr);
+	if (t != &nobody)
+		t->role = role == ROLE_IDLE ? ROLE_REST : role;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -196,6 +229,8 @@ static void bind_role(struct task *t, const char *name)
 	if (role == nr_roles && nr_roles < NR_ROLES) {
 		strcpy(roles[nr_roles++], name);
 		fprintf(out, "role %u %s\n", role, name);
+	} else if (role == NR_ROLES) {
+		fprintf(out, "full %s\n", name);
 	}
 	if (role < NR_ROLES && t != &nobody)
 		t->role = role;
@@ -302,12 +337,28 @@ static bool is_switch(const uint8_t *prev, const uint8_t *d, size_t len)
 	       !memcmp(d, "\x48\x8b\xa6", 3) && !memcmp(prev + 3, d + 3, 4);
 }
 
+/* "mov reg,OFFSET(reg)", but that of the stack pointer, which is a switch's. */
+static bool is_new_task(const uint8_t *d, size_t len)
+{
+	return switch_offset && len == 7 && (d[0] & 0xfa) == 0x48 &&
+	       d[1] == 0x89 && (d[2] & 0xc0) == 0x80 &&
+	       (d[0] & 4 || (d[2] & 0x38) != 0x20) &&
+	       !memcmp(d + 3, &switch_offset, 4);
+}
+
 /* Let a function run before each execution of an instruction. */
 static void on_insn(struct qemu_plugin_insn *insn,
 		    qemu_plugin_vcpu_cb fn, uintptr_t arg)
 {
 	qemu_plugin_register_vcpu_insn_exec_cb(insn, fn, QEMU_PLUGIN_CB_NO_REGS,
 					       (void *)arg);
+}
+
+/* Registered for reads only it would never be called. */
+static void on_access(struct qemu_plugin_insn *insn, qemu_plugin_mem_cb fn)
+{
+	qemu_plugin_register_vcpu_mem_cb(insn, fn, QEMU_PLUGIN_CB_NO_REGS,
+					 QEMU_PLUGIN_MEM_RW, NULL);
 }
 
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -332,11 +383,10 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		}
 		if (kernel && is_halt(d, len))
 			on_insn(insn, halt, 0);
-		/* Registered for reads only it would never be called. */
 		if (kernel && is_switch(prev, d, len))
-			qemu_plugin_register_vcpu_mem_cb(insn, switch_task,
-							 QEMU_PLUGIN_CB_NO_REGS,
-							 QEMU_PLUGIN_MEM_RW, NULL);
+			on_access(insn, switch_task);
+		if (kernel && is_new_task(d, len))
+			on_access(insn, new_task);
 		prev = len == 7 ? d : NULL;
 		if (i == n - 1)
 			unit = rep_unit(d, len);
@@ -365,6 +415,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
 	for (i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4))
 			out = fopen(argv[i] + 4, "w");
+		else if (!strncmp(argv[i], "switch=", 7))
+			switch_offset = strtoul(argv[i] + 7, NULL, 0);
 		else if (!strcmp(argv[i], "profile=on"))
 			profile = true;
 	}

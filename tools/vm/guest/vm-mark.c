@@ -4,11 +4,11 @@
  *
  *   vm-mark LABEL                 snapshot, done when the program returns
  *   vm-mark LABEL CMD...          snapshots LABEL and LABEL.end around CMD
- *   vm-mark --role NAME CMD...    run CMD with its instructions under NAME
+ *   vm-mark --role NAME CMD...    run CMD with its instructions under NAME,
+ *                                 and those of all that it starts
  *
  * An interval between two calls contains the end of the first and the start of
- * the second process; "vm-mark LABEL CMD..." contains only CMD's.  A role is
- * not inherited by CMD's children.
+ * the second process; "vm-mark LABEL CMD..." contains only CMD's.
  *
  * When the machine is profiled, the kernel's symbols are sent to the host too
  * (once for each load of exo.ko), with the count paused.
