@@ -26,7 +26,8 @@
 # make WERROR= does without -Werror; make SANITIZE=1 builds user space with
 # ASan + UBSan into build-asan; make KERNELS=6.1 builds for that kernel only,
 # KERNELS=debug for the debug kernel (tools/vm/debug-kernel), KERNELS=sid for
-# the newest of Debian (tools/vm/sid-kernel).
+# the newest of Debian (tools/vm/sid-kernel); make check-full NAMES="core disk"
+# is for these tests only.
 
 B := $(if $(SANITIZE),build-asan,build)
 KERNELS ?= 6.1 6.12
@@ -210,7 +211,7 @@ rig: $(RIG) ## build what tools/vm needs
 
 all: user $(if $(SANITIZE),,modules rig)
 
-.PHONY: setup demo demo-tenants check check-debug mutate bench-http style list-tests clean help
+.PHONY: setup demo demo-tenants check check-debug check-full mutate bench-http style list-tests clean help
 setup: ## install the Debian packages that building and testing need
 	tools/setup
 
@@ -221,6 +222,10 @@ check: ## install what is missing, build, run all tests
 check-debug: ## run the tests of the guest on the debug kernel (not in check)
 	tools/setup --debug
 	tools/check --kernel debug
+
+check-full: ## all tests on all kernels, long; writes docs/check-full.md
+	tools/setup --debug
+	tools/check-full $(NAMES)
 
 mutate: ## does a test fail without each check of the module? (not in check)
 	tools/setup
