@@ -17,6 +17,10 @@ static const struct {
 	{ EXO_FEATURE_URING, "uring" },
 	{ EXO_FEATURE_FLOW_TCP4, "flow-tcp4" },
 	{ EXO_FEATURE_TX_GSO, "tx-gso" },
+	{ EXO_FEATURE_CAP, "cap" },
+	{ EXO_FEATURE_PLACEMENT, "placement" },
+	{ EXO_FEATURE_EVENT, "event" },
+	{ EXO_FEATURE_POLICY, "policy" },
 };
 
 #define NR_FEATURES	(sizeof(features) / sizeof(*features))
