@@ -35,6 +35,8 @@ cat >"$p" <<'END'
 device = /dev/vda
 grant = alice 8M
 grant = 1002 1M
+[user alice]
+max-memory = 1M
 [net eth0]
 lane = direct
 grant = alice 80
@@ -49,9 +51,9 @@ like "another disk than was meant" "$(apply)" "$p:2: the disk on /dev/vda is not
 is "it is detached again" "$("$e" disk list | wc -l)" 1
 like "grants on it are errors" "$(apply)" "$p:3: no disk site is attached"
 "$e" disk format /dev/vda --name site --force >/dev/null
-like "it is applied" "$(apply)" 'applied: 6 rules, 1 newly'
+like "it is applied" "$(apply)" 'applied: 7 rules, 1 newly'
 like "by its exit status" "$(apply)" '^=0$'
-like "again: nothing is new" "$(apply)" 'applied: 6 rules, 0 newly'
+like "again: nothing is new" "$(apply)" 'applied: 7 rules, 0 newly'
 like "what was granted" "$(as alice extent create site docs --size 8M)" '^=0$'
 like "no more" "$(as alice extent create site more --size 4K)" 'more blocks than'
 like "the other's" "$(as bob extent create site b --size 1M)" '^=0$'
@@ -62,6 +64,13 @@ like "a larger grant replaces it" \
 like "ports, once however often it is applied" \
 	"$("$e" net revoke eth0 alice 80 2>&1; echo "=$?")" '^=0$'
 like "really" "$("$e" net revoke eth0 alice 80 2>&1)" 'no such grant'
+users() { "$e" policy list --json | tr -d ' \n'; }
+is "a user's memory" "$(users)" \
+	'{"policies":[{"uid":1001,"max_pages":256,"allow":[]}]}'
+sed -i 's/^max-memory = 1M/max-memory = 2M\nallow = numbers/' "$p"
+apply >/dev/null
+is "more of it, and physical numbers" "$(users)" \
+	'{"policies":[{"uid":1001,"max_pages":512,"allow":["numbers"]}]}'
 chmod 666 "$p"
 like "not if others can change it" "$(apply)" 'chmod go-w'
 chmod 644 "$p"
@@ -70,7 +79,7 @@ chown alice "$dir/alices"
 like "not if it is another's" "$("$e" policy apply "$dir/alices" 2>&1)" 'chown root'
 chmod 755 "$dir"
 sed -i 's/eth0/eth7/' "$p"
-like "no such device" "$(apply)" "$p:6: there is no network device eth7"
+like "no such device" "$(apply)" "$p:9: there is no network device eth7"
 cp "$p" "$dir/hers" && chown alice "$dir/hers"
 like "not by a user" "$(as alice policy apply "$dir/hers")" \
 	"$dir/hers:3: cannot grant .*only root"

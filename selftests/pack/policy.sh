@@ -23,7 +23,7 @@ wrong() {
 }
 
 sed 's/\bwww\b/daemon/; s/\blab\b/bin/' tools/packaging/policy.example >"$p"
-like "the example is right" "$(check)" "^$p is right: 9 rules"
+like "the example is right" "$(check)" "^$p is right: 11 rules"
 like "so it says" "$(check)" '^=0$'
 is "it is understood" "$(check --json | sed '$d' | python3 -c '
 import json, sys
@@ -34,6 +34,8 @@ disk-grant site 1 134217728
 disk-grant site 2 52428800
 disk-device results /dev/disk/by-id/nvme-example-part4
 disk-grant results 2 1073741824
+user-memory bin 2 8589934592
+user-allow bin 2 True
 net-lane eth0 direct
 net-grant eth0 1 80 80
 net-grant eth0 1 443 443
@@ -75,6 +77,12 @@ wrong "a size beyond counting" 2 "is not a size" \
 wrong "port 0" 2 "'0' is neither" '[net e]\ngrant = bin 0\n'
 wrong "ports that run backwards" 2 "'9-8' is neither" '[net e]\ngrant = bin 9-8\n'
 wrong "a port too large" 2 "'65536' is neither" '[net e]\ngrant = bin 65536\n'
+wrong "a user that does not exist" 1 "no user 'nosuchuser'" \
+	'[user nosuchuser]\nmax-memory = 1M\n'
+wrong "an odd size of memory" 2 "'1X' is not a size" '[user bin]\nmax-memory = 1X\n'
+wrong "what cannot be allowed" 2 "'all' cannot be allowed" '[user bin]\nallow = all\n'
+wrong "a second size of memory" 4 'line 2 says that of bin' \
+	'[user bin]\nmax-memory = 1M\n[user bin]\nmax-memory = 2M\n'
 wrong "an unknown lane" 2 "no lane 'fast'" '[net e]\nlane = fast\n'
 wrong "a relative device" 2 'not the path' '[disk a]\ndevice = vda\n'
 wrong "a second grant of blocks" 4 'line 2 says that of bin' \

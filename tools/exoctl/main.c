@@ -116,7 +116,7 @@ static void print_summary(FILE *f)
 
 	fputs("usage: exoctl COMMAND [ARGUMENT]...\n\n", f);
 	for (c = commands; c < commands + NR_COMMANDS; c++)
-		fprintf(f, "  %-6s %-8s %s\n", c->noun, c->verb ? c->verb : "",
+		fprintf(f, "  %-7s %-8s %s\n", c->noun, c->verb ? c->verb : "",
 			c->summary);
 	fputs("\n'exoctl help COMMAND' says more. The manual is exoctl(8).\n",
 	      f);

@@ -29,6 +29,7 @@ struct key {
  * @line: number of the line
  * @section: kind of section, empty before the first and in a bad one
  * @subject: of the section
+ * @uid: of a section about a user
  * @skip: the section is bad, and that was said
  */
 struct reader {
@@ -36,6 +37,7 @@ struct reader {
 	unsigned int line;
 	char section[16];
 	char subject[SUBJECT_BYTES];
+	uid_t uid;
 	bool skip;
 };
 
@@ -131,11 +133,32 @@ static bool decode_ports(struct policy *p, struct rule *r, char *value)
 	return false;
 }
 
+static bool decode_memory(struct policy *p, struct rule *r, char *value)
+{
+	if (parse_bytes(value, &r->bytes))
+		return true;
+	policy_complain(p, r->line, "'%s' is not a size; it is a number of "
+			"bytes, or one with K, M, G or T", value);
+	return false;
+}
+
+static bool decode_allow(struct policy *p, struct rule *r, char *value)
+{
+	r->allow = EXO_ALLOW_NUMBERS;
+	if (!strcmp(value, "numbers"))
+		return true;
+	policy_complain(p, r->line, "'%s' cannot be allowed; 'numbers' can",
+			value);
+	return false;
+}
+
 static const struct key keys[] = {
 	{ "disk", "device", RULE_DISK_DEVICE, decode_device },
 	{ "disk", "grant", RULE_DISK_GRANT, decode_size },
 	{ "net", "lane", RULE_NET_LANE, decode_lane },
 	{ "net", "grant", RULE_NET_GRANT, decode_ports },
+	{ "user", "max-memory", RULE_USER_MEMORY, decode_memory },
+	{ "user", "allow", RULE_USER_ALLOW, decode_allow },
 };
 
 #define NR_KEYS	(sizeof(keys) / sizeof(*keys))
@@ -163,7 +186,7 @@ static const struct key *key_find(const char *section, const char *name)
 
 static bool said_once(enum rule_kind kind)
 {
-	return kind == RULE_DISK_DEVICE || kind == RULE_NET_LANE;
+	return kind != RULE_DISK_GRANT && kind != RULE_NET_GRANT;
 }
 
 /*
@@ -221,7 +244,7 @@ static void read_section(struct reader *rd, char *text)
 	rd->skip = true;
 	if (!end || end[1]) {
 		policy_complain(rd->policy, rd->line, "a section is '[disk "
-				"NAME]' or '[net DEVICE]'");
+				"NAME]', '[net DEVICE]' or '[user NAME]'");
 		return;
 	}
 	*end = 0;
@@ -230,12 +253,15 @@ static void read_section(struct reader *rd, char *text)
 	subject = kind ? take_word(&text) : NULL;
 	if (!kind || !section_known(kind)) {
 		policy_complain(rd->policy, rd->line, "there is no section "
-				"'%s'; there are 'disk' and 'net'",
+				"'%s'; there are 'disk', 'net' and 'user'",
 				kind ? kind : "");
 	} else if (!subject || take_word(&text) ||
 		   strlen(subject) >= sizeof(rd->subject)) {
 		policy_complain(rd->policy, rd->line, "which one? '[%s NAME]' "
 				"is wanted", kind);
+	} else if (!strcmp(kind, "user") && !parse_user(subject, &rd->uid)) {
+		policy_complain(rd->policy, rd->line, "there is no user '%s'",
+				subject);
 	} else {
 		snprintf(rd->section, sizeof(rd->section), "%s", kind);
 		snprintf(rd->subject, sizeof(rd->subject), "%s", subject);
@@ -270,6 +296,7 @@ static int read_setting(struct reader *rd, char *text)
 		return 0;
 	}
 	r.kind = key->kind;
+	r.uid = rd->uid;
 	strcpy(r.subject, rd->subject);
 	if (!key->decode(rd->policy, &r, strip(value)))
 		return 0;

@@ -20,13 +20,15 @@ enum rule_kind {
 	RULE_DISK_GRANT,	/* @uid may hold @nr_blocks on the disk */
 	RULE_NET_LANE,		/* attach the device on @lane if it is not */
 	RULE_NET_GRANT,		/* @uid may bind @first_port to @last_port */
+	RULE_USER_MEMORY,	/* @uid may hold @bytes of pages */
+	RULE_USER_ALLOW,	/* @uid may what @allow says */
 };
 
 /**
  * struct rule - one line
  * @kind: RULE_*
  * @line: number of the line, from 1
- * @subject: disk or network device
+ * @subject: disk, network device or user
  * @device: block device
  * @lane: EXO_LANE_*
  * @user: as it was written
@@ -34,6 +36,8 @@ enum rule_kind {
  * @nr_blocks: most blocks
  * @first_port: see @last_port
  * @last_port: inclusive
+ * @bytes: most memory
+ * @allow: EXO_ALLOW_*
  */
 struct rule {
 	enum rule_kind kind;
@@ -46,6 +50,8 @@ struct rule {
 	uint64_t nr_blocks;
 	uint16_t first_port;
 	uint16_t last_port;
+	uint64_t bytes;
+	uint32_t allow;
 };
 
 /**

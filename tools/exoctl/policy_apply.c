@@ -16,6 +16,9 @@
 #include "json.h"
 #include "policy.h"
 
+/* Until the module takes what a user holds too much. */
+#define TAKE_MS	10000
+
 /**
  * struct applying - what the rules are applied with
  * @policy: the rules
@@ -32,6 +35,8 @@ static const char *reason(int rc)
 {
 	if (rc == -EPERM || rc == -EACCES)
 		return "only root may; run it by sudo";
+	if (rc == -ENOTTY)
+		return "the module is too old for that; load a newer one";
 	return strerror(-rc);
 }
 
@@ -169,6 +174,35 @@ static void apply_ports(struct applying *a, const struct rule *r)
 				"to %s: %s", r->subject, r->user, reason(rc));
 }
 
+static bool about_user(const struct rule *r)
+{
+	return r->kind == RULE_USER_MEMORY || r->kind == RULE_USER_ALLOW;
+}
+
+/* The module takes all that is said of a user at once: with the first rule. */
+static void apply_user(struct applying *a, const struct rule *r)
+{
+	uint32_t page_bytes = exo_env_query(a->env)->out_page_bytes;
+	struct exo_policy set = { .uid = r->uid, .max_pages = ~0ULL };
+	const struct rule *o = a->policy->rules;
+	const struct rule *end = o + a->policy->nr_rules;
+	int rc;
+
+	for (; o < end; o++) {
+		if (!about_user(o) || o->uid != r->uid)
+			continue;
+		if (o < r)
+			return;
+		if (o->kind == RULE_USER_MEMORY)
+			set.max_pages = o->bytes / page_bytes;
+		set.allow |= o->allow;
+	}
+	rc = exo_policy_set(a->env, &set, TAKE_MS);
+	if (rc)
+		policy_complain(a->policy, r->line, "cannot set what %s may: "
+				"%s", r->subject, reason(rc));
+}
+
 static void apply_rule(struct applying *a, const struct rule *r)
 {
 	switch (r->kind) {
@@ -183,6 +217,10 @@ static void apply_rule(struct applying *a, const struct rule *r)
 		break;
 	case RULE_NET_GRANT:
 		apply_ports(a, r);
+		break;
+	case RULE_USER_MEMORY:
+	case RULE_USER_ALLOW:
+		apply_user(a, r);
 		break;
 	}
 }
@@ -262,6 +300,8 @@ static void rule_json(struct json *j, const struct rule *r)
 		[RULE_DISK_GRANT] = "disk-grant",
 		[RULE_NET_LANE] = "net-lane",
 		[RULE_NET_GRANT] = "net-grant",
+		[RULE_USER_MEMORY] = "user-memory",
+		[RULE_USER_ALLOW] = "user-allow",
 	};
 
 	json_open(j, NULL, '{');
@@ -279,6 +319,10 @@ static void rule_json(struct json *j, const struct rule *r)
 	} else if (r->kind == RULE_NET_GRANT) {
 		json_u64(j, "first_port", r->first_port);
 		json_u64(j, "last_port", r->last_port);
+	} else if (r->kind == RULE_USER_MEMORY) {
+		json_u64(j, "bytes", r->bytes);
+	} else if (r->kind == RULE_USER_ALLOW) {
+		json_bool(j, "numbers", r->allow & EXO_ALLOW_NUMBERS);
 	}
 	json_close(j, '}');
 }
