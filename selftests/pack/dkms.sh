@@ -67,6 +67,7 @@ works() {
 	like "$1: a member of the group uses it" "$(fact member)" '^exo is loaded'
 	like "$1: another user is told what to do" "$(fact other)" \
 		'cannot open /dev/exo.*adduser USER exo'
+	is "$1: the doctor finds nothing that fails" "$(fact doctor)" ""
 	is "$1: it unloads" "$(fact rmmod)" 0
 }
 
@@ -81,6 +82,8 @@ is "systemd-sysusers makes the group" $? 0
 inside sh -c 'useradd -m -G exo carol && useradd -m dave'
 inside make -C /usr/src/exo-tree dkms-install KERNELVER="$old"
 is "make dkms-install" $? 0
+inside make -C /usr/src/exo-tree dkms-install KERNELVER="$old"
+is "once more, as for a new version" $? 0
 facts=$(boot 6.1)
 works 6.1 "$old"
 echo "$facts" >"$dir/log-6.1"
@@ -96,6 +99,7 @@ is "make dkms-remove" "$(fact remove)" 0
 is "no file is left" "$(fact left)" ""
 is "DKMS has forgotten it" "$(fact status)" ""
 like "modprobe fails cleanly" "$(fact modprobe-after)" 'Module exo not found'
+like "the doctor sees it" "$(fact doctor-after)" 'not installed'
 like "exoctl says what to do" "$(fact exoctl-after)" \
 	'neither loaded nor installed'
 finish
