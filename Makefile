@@ -211,7 +211,7 @@ rig: $(RIG) ## build what tools/vm needs
 
 all: user $(if $(SANITIZE),,modules rig)
 
-.PHONY: setup demo demo-tenants check check-debug check-full mutate bench-http style list-tests clean help
+.PHONY: setup demo demo-tenants check check-debug check-full mutate bench bench-http style list-tests clean help
 setup: ## install the Debian packages that building and testing need
 	tools/setup
 
@@ -240,6 +240,10 @@ demo-tenants: ## the same, two users who share memory
 	tools/setup
 	$(MAKE) all
 	tools/demo-tenants
+bench: ## install what is missing, build, measure the module's core
+	tools/setup
+	$(MAKE) all
+	tools/bench/core
 
 bench-http: ## the same, measuring the web server against others
 	tools/setup
