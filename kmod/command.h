@@ -58,6 +58,7 @@ int exo_cap_import(struct exo_command *cmd);
 int exo_cap_revoke_below(struct exo_command *cmd);
 int exo_cap_info(struct exo_command *cmd);
 int exo_frame_alloc(struct exo_command *cmd);
+int exo_frame_info(struct exo_command *cmd);
 int exo_policy_set(struct exo_command *cmd);
 int exo_policy_list(struct exo_command *cmd);
 int exo_disk_attach(struct exo_command *cmd);

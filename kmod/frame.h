@@ -9,19 +9,26 @@
 #include "object.h"
 #include "pages.h"
 
+struct exo_command;
+
 /**
  * struct exo_frame - a run of pages
  * @obj: head
  * @pages: the memory
  * @list: in the list of the env that pays for it
+ * @lender: the frame that it belongs to, one reference; NULL if it is its own
  */
 struct exo_frame {
 	struct exo_object obj;
 	struct exo_pages *pages;
 	struct list_head list;
+	struct exo_frame *lender;
 };
 
 struct exo_cap *exo_frame_victim(struct exo_env *env, u64 most);
+struct exo_frame *exo_frame_new(struct exo_pages *pages, u32 rights,
+				struct exo_frame *from);
+int exo_pool_alloc(struct exo_command *cmd);
 
 /**
  * exo_frame_get() - look a frame up

@@ -7,7 +7,7 @@ TESTS_VM += selftests/core/commands.c selftests/core/frames.c \
 	selftests/core/uring.c selftests/core/race.c selftests/core/life.c \
 	selftests/core/fail_nth.c selftests/core/fail_nth_disk.c \
 	selftests/core/fail_nth_net.c selftests/core/policy.c \
-	selftests/core/events.c
+	selftests/core/events.c selftests/core/place.c selftests/core/pool.c
 
 # Capabilities.
 TESTS_VM += selftests/core/cap.c selftests/core/cap_tree.c \

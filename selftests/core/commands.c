@@ -67,6 +67,8 @@ static void test_matrices(int fd)
 			.size = sizeof(struct exo_frame_alloc),
 			.min = offsetof(struct exo_frame_alloc, node),
 			.fill = fill_alloc, .undo = undo_alloc,
+			.flags = EXO_FRAME_NODE | EXO_FRAME_COLOUR |
+				 EXO_FRAME_POOL,
 			.outputs = true,
 		},
 	};

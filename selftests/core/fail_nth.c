@@ -10,6 +10,8 @@
 
 #define PAGE		4096UL
 
+static struct exo_frame_alloc frame;	/* 16 pages */
+
 static long act_open(void)
 {
 	int fd = open(EXO_DEVICE_PATH, O_RDWR | O_CLOEXEC);
@@ -51,6 +53,74 @@ static long act_alloc_order(void)
 	return alloc(32, 3);
 }
 
+static long act_alloc_colour(void)
+{
+	struct exo_frame_alloc f = {
+		.size = sizeof(f), .flags = EXO_FRAME_NODE | EXO_FRAME_COLOUR,
+		.nr_pages = 4, .order = 1, .colour_mask = 6, .colour_value = 2,
+	};
+	long rc = exo_ioctl(env, EXO_CMD_FRAME_ALLOC, &f);
+
+	handle = rc ? 0 : f.out_handle;
+	return rc;
+}
+
+static long act_alloc_pool(void)
+{
+	static const uint64_t index[] = { 3, 1, 15 };
+	struct exo_frame_alloc f = {
+		.size = sizeof(f), .flags = EXO_FRAME_POOL,
+		.nr_pages = ARRAY_SIZE(index), .pool = frame.out_handle,
+		.array = (uintptr_t)index,
+	};
+	long rc = exo_ioctl(env, EXO_CMD_FRAME_ALLOC, &f);
+
+	handle = rc ? 0 : f.out_handle;
+	return rc;
+}
+
+static long act_frame_info(void)
+{
+	static struct exo_page_info info[16];
+	struct exo_frame_info i = {
+		.size = sizeof(i), .frame = frame.out_handle, .nr = 16,
+		.array = (uintptr_t)info,
+	};
+
+	return exo_ioctl(env, EXO_CMD_FRAME_INFO, &i);
+}
+
+static long act_policy_set(void)
+{
+	struct exo_policy_set s = {
+		.size = sizeof(s),
+		.policy = { .uid = UID_BOB, .max_pages = 1000 },
+	};
+
+	return exo_ioctl(env, EXO_CMD_POLICY_SET, &s);
+}
+
+static void undo_policy(long rc)
+{
+	struct exo_policy_set s = {
+		.size = sizeof(s), .flags = EXO_GRANT_REVOKE,
+		.policy = { .uid = UID_BOB },
+	};
+
+	if (!rc)
+		exo_ioctl(env, EXO_CMD_POLICY_SET, &s);
+}
+
+static long act_policy_list(void)
+{
+	struct exo_policy one;
+	struct exo_policy_list l = {
+		.size = sizeof(l), .array = (uintptr_t)&one, .nr = 1,
+	};
+
+	return exo_ioctl(env, EXO_CMD_POLICY_LIST, &l);
+}
+
 static long act_cq_create(void)
 {
 	struct exo_cq_create c = { .size = sizeof(c), .nr_entries = 1024 };
@@ -60,7 +130,6 @@ static long act_cq_create(void)
 	return rc;
 }
 
-static struct exo_frame_alloc frame;	/* 16 pages */
 static sigjmp_buf on_bus;
 
 static void bus(int sig)
@@ -101,6 +170,11 @@ static const struct target core_targets[] = {
 	{ "FRAME_ALLOC of a page", act_alloc_one, undo_handle, {} },
 	{ "FRAME_ALLOC of 600 pages", act_alloc_many, undo_handle, {} },
 	{ "FRAME_ALLOC of runs of 8", act_alloc_order, undo_handle, {} },
+	{ "FRAME_ALLOC of a colour", act_alloc_colour, undo_handle, {} },
+	{ "FRAME_ALLOC from a pool", act_alloc_pool, undo_handle, {} },
+	{ "FRAME_INFO", act_frame_info, NULL, {} },
+	{ "POLICY_SET", act_policy_set, undo_policy, {} },
+	{ "POLICY_LIST", act_policy_list, NULL, {} },
 	{ "CQ_CREATE", act_cq_create, undo_handle, {} },
 	{ "mmap and touch", act_mmap, undo_mmap, {} },
 };
