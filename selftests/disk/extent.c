@@ -262,6 +262,8 @@ static void open_wrong(int env)
 	uint32_t a, b;
 
 	is(extent_create(env, disk, "a", 100, 10, 0000, &a), 0, "mode 0");
+	ok(exo_map(env, (uint64_t)a << 32, BLOCK) == MAP_FAILED &&
+	   errno == ENOENT, "an extent has no pages to map");
 	is(extent_open(env, disk, 0, "a", 0, &b), -EINVAL, "no rights wanted");
 	is(extent_open(env, disk, 0, "a", 4, &b), -EINVAL, "unknown rights");
 	is(extent_open(env, disk, 0, "", 1, &b), -EINVAL, "no name");

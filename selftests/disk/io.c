@@ -279,6 +279,19 @@ static void wrong_ranges(struct io_uring *u)
 	      u);
 }
 
+/* More blocks than an operation may have, all of them there. */
+static void too_many(uint32_t disk, struct io_uring *u)
+{
+	uint32_t big;
+
+	if (extent_create(env, disk, "big", START + NR, 2049, 0600, &big))
+		bail("create");
+	wrong("2049 blocks", OP(WRITE_ZEROES, big, 0, 2049, 0, 0), -EINVAL, u);
+	is(io_do(env, EXO_IO_WRITE_ZEROES, big, 0, 2048, 0, 0), 2048 * BLOCK,
+	   "2048 blocks");
+	is(extent_delete(env, big), 0, "delete");
+}
+
 static void wrong_handles(struct io_uring *u)
 {
 	uint32_t f = mem.handle;
@@ -303,6 +316,11 @@ static void wrong_handles(struct io_uring *u)
 	wrong("unknown operation", io, -EINVAL, u);
 	io.op = ~0U;
 	wrong("operation -1", io, -EINVAL, u);
+	io = OP(READ, ext, 0, 0, 0, 0);
+	io.op = 0;
+	wrong("operation 0 on nothing", io, -EINVAL, u);
+	io.op = EXO_IO_WRITE_ZEROES + 1;
+	wrong("unknown operation on nothing", io, -EINVAL, u);
 	io = OP(READ, ext, 0, 1, f, 0);
 	io.flags = 2;
 	wrong("unknown flag", io, -EOPNOTSUPP, u);
@@ -317,8 +335,13 @@ static void uring_wrong(struct io_uring *u)
 {
 	struct exo_io io = OP(READ, ext, 0, 1, mem.handle, 0);
 	uint64_t large[sizeof(io) / 8 + 1] = { 0 };
+	static struct exo_io zeroes[8192 / sizeof(io)];
 	struct io_uring_sqe *sqe;
 
+	zeroes[0] = io;
+	zeroes[0].size = 4104;
+	is(uring_do(u, env, EXO_CMD_IO, zeroes), -E2BIG,
+	   "io_uring: more than a page of zeroes");
 	is(uring_do(u, env, EXO_CMD_IO, NULL), -EFAULT, "io_uring: NULL");
 	is(uring_do(u, env, EXO_CMD_IO, matrix_hole()), -EFAULT,
 	   "io_uring: hole");
@@ -364,6 +387,7 @@ static void on_device(int root, const char *path)
 	batches();
 	by_uring();
 	wrong_ranges(have ? &u : NULL);
+	too_many(disk, have ? &u : NULL);
 	wrong_handles(have ? &u : NULL);
 	if (have) {
 		uring_wrong(&u);

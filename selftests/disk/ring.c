@@ -228,6 +228,7 @@ static void larger(void)
 		struct exo_io io;
 		uint64_t later;
 	} io[10] = { 0 };
+	static struct exo_io page[8192 / sizeof(struct exo_io)];
 	struct ring r = ring_new(env, 64);
 	uint32_t i;
 
@@ -247,6 +248,10 @@ static void larger(void)
 	is(io_submit(env, &r, io, 1), -EINVAL, "size 0");
 	io[0].io.size = ~0U;
 	is(io_submit(env, &r, io, 1), -E2BIG, "size 2^32-1");
+	memset(page, 0, sizeof(page));
+	page[0] = a_read(0);
+	page[0].size = 4104;
+	is(io_submit(env, &r, page, 1), -E2BIG, "more than a page of zeroes");
 	ring_free(env, &r);
 }
 

@@ -277,6 +277,51 @@ static void try_close_race(void)
 	is(net_detach(root_fd, if_nametoindex(DEV)), 0, "detach");
 }
 
+static void *sender(void *arg)
+{
+	while (!stop)
+		flow_kick(arg, 0, 0, NULL);
+	return NULL;
+}
+
+/*
+ * One thread sends, another waits for its turn, a third closes the flow: when
+ * that has returned, nothing may be sent any more.
+ */
+static void try_close_sending(void)
+{
+	pthread_t threads[2];
+	int i, round, late = 0;
+	struct flow f;
+	uint64_t sent;
+
+	is(net_attach(root_fd, DEV), 0, "attach");
+	for (round = 0; round < 60; round++) {
+		flow_open(&f, root_fd, DEV, "0.0.0.0", PORT);
+		for (i = 0; i < 64; i++)
+			flow_desc(&f, 900), f.prod++;
+		/* So far ahead that each doorbell sends the whole ring */
+		store_release(&f.ring->tx_prod, f.prod + (1U << 20));
+		stop = false;
+		for (i = 0; i < 2; i++)
+			pthread_create(&threads[i], NULL, sender, &f);
+		usleep(10000 + round * 100);
+		exo_close_handle(f.fd, f.bind.out_handle);
+		sent = net_info(root_fd).tx_packets;
+		stop = true;
+		for (i = 0; i < 2; i++)
+			pthread_join(threads[i], NULL);
+		late += net_info(root_fd).tx_packets != sent;
+		munmap(f.ring, f.bind.out_mmap_bytes);
+		munmap(f.payload, FRAME_PAGES * 4096);
+		exo_close_handle(f.fd, f.frame.out_handle);
+		close(f.sock);
+		raw_drain(wire);
+	}
+	is(late, 0, "closed 60 times while two threads send: nothing follows");
+	is(net_detach(root_fd, if_nametoindex(DEV)), 0, "detach");
+}
+
 int main(void)
 {
 	int index;
@@ -294,6 +339,7 @@ int main(void)
 	try_moved();
 	try_kill();
 	try_close_race();
+	try_close_sending();
 	try_device_goes("deleted", "ip link del " DEV);
 	net_down();
 	return done_testing();
