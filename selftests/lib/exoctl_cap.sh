@@ -49,6 +49,21 @@ like "nothing to be taken: it ends all the same" \
 	"$(try timeout 40 "$e" revoke "$id" 10 --timeout 500 --json)" '"taken": 0'
 kill %1
 wait
+
+# Policy
+like "none set" "$(try "$e" policy list)" '^=0$'
+like "a user may not" "$(as alice policy set alice --max-pages 10)" 'only root.*sudo'
+like "nor list" "$(as alice policy list)" 'only root'
+like "a limit" "$(try "$e" policy set alice --max-pages 10)" '^=0$'
+like "and a right beside it" "$(try "$e" policy set alice --allow numbers)" '^=0$'
+like "both are listed" "$("$e" policy list)" '^alice +10 +numbers$'
+like "for programs" "$("$e" policy list --json)" \
+	'"uid": 1001, "max_pages": 10, "allow": \["numbers"\]'
+like "she has no more than ten pages" "$(as alice frame test 11)" "exoctl policy list"
+like "forgotten" "$(try "$e" policy forget alice)" '^=0$'
+like "once" "$(try "$e" policy forget alice)" 'nothing is set for that user'
+like "nobody" "$(try "$e" policy set nemo --max-pages 1)" "no user 'nemo'"
+like "nothing" "$(try "$e" policy set alice)" 'set what'
 is "nothing is left" \
 	"$("$e" status --json | grep -o '"in_use": {[^}]*}' | grep -o '[0-9]*' |
 		xargs)" "1 0 0 0 0 0 0 0"

@@ -39,6 +39,9 @@ like "exo_event sees what is held" "$out" '^[5-9] pages held'
 like "and that nobody asks" "$out" '^nobody asks for them'
 like "exo_policy is not for users" "$(alice $b/exo_policy)" 'not permitted'
 is "nothing is set for anybody" "$($b/exo_policy 2>&1; echo "=$?")" "=0"
+$exoctl policy set bob --max-pages 77
+like "exo_policy" "$($b/exo_policy)" '^user 1002: 77 pages'
+$exoctl policy forget bob
 like "exo_loop" "$(alice $b/exo_loop)" '^tick, 0 left'
 like "exo_sys" "$(alice $b/exo_sys)" 'missing'
 
