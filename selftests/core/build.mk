@@ -17,6 +17,10 @@ TESTS_VM += selftests/core/cap.c selftests/core/cap_tree.c \
 	selftests/core/model.c selftests/core/kill.c \
 	selftests/core/fail_nth_cap.c
 
+# Visible revocation.
+TESTS_VM += selftests/core/event_queue.c selftests/core/ask.c \
+	selftests/core/fail_nth_event.c
+
 selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring
 selftests/core/race_LIBS := -pthread

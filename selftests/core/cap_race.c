@@ -43,12 +43,15 @@ static uint32_t get(uint32_t *seed, int *env)
 	if (fd < 0)
 		return 0;
 	rc = import_fd(*env, fd, &h);
-	if (!rc)
+	if (!rc) {
 		imports++;
-	else if (rc == -ESTALE)
+	} else if (rc == -ESTALE) {
 		stale++;
-	else if (rc != -EBADF)
+		/* The owner's turn, also where there are few CPUs. */
+		usleep(100);
+	} else if (rc != -EBADF) {
 		wrong++;
+	}
 	return h;
 }
 
@@ -287,8 +290,8 @@ static int run(void *arg)
 	diag("%ld looks met a page, %ld found it gone", seen, gone);
 	is(leaks, 0, "nobody saw what was written after a revocation");
 	is(wrong, 0, "nobody changed it, no call answered wrongly");
-	ok(imports > rounds && derives > rounds && forks > 3 &&
-	   copies > rounds && seen > rounds, "the race was run");
+	ok(imports > rounds && derives > 20 && forks > 1 && copies > 10 &&
+	   seen > rounds, "the race was run");
 	ok(gone > 0 && stale > 0, "and revocations came in the middle");
 	close(lent);
 	return 0;
