@@ -185,12 +185,13 @@ static void do_derive(void)
 {
 	int p = any_open(), c = cap_slot(), fault;
 	struct exo_cap_derive d = { .size = sizeof(d) };
-	const struct cap *cap = &caps[p];
+	const struct cap *cap;
 	uint32_t reason;
 	long rc, want;
 
 	if (p == NONE || c == NONE)
 		return;
+	cap = &caps[p];
 	d.handle = cap->handle;
 	d.rights = cap->rights & (one_in(2) ? RWS : 1 + next_random(7));
 	d.rights = d.rights ?: cap->rights;
@@ -211,13 +212,14 @@ static void do_derive(void)
 static void do_export(void)
 {
 	int c = any_open(), x;
-	struct cap *cap = &caps[c];
+	struct cap *cap;
 	long fd, want = 0;
 
 	for (x = 0; x < NR_EXPORTS && exports[x].fd != NONE; x++)
 		;
 	if (c == NONE || x == NR_EXPORTS)
 		return;
+	cap = &caps[c];
 	if (!cap->live)
 		want = -ESTALE;
 	else if (!(cap->rights & S))
@@ -275,11 +277,12 @@ static void do_revoke(void)
 {
 	int c = any_open();
 	bool self = one_in(2);
-	struct cap *cap = &caps[c];
+	struct cap *cap;
 	long rc, want = 0, nr;
 
 	if (c == NONE)
 		return;
+	cap = &caps[c];
 	if (!cap->live)
 		want = -ESTALE;
 	rc = cap_revoke(env[cap->env], cap->handle,
@@ -346,7 +349,7 @@ static void do_map(void)
 {
 	int c = any_open(), m;
 	uint32_t first, nr, reason;
-	struct cap *cap = &caps[c];
+	struct cap *cap;
 	bool writable = one_in(2);
 	long rc = 0, want;
 	void *p;
@@ -355,6 +358,7 @@ static void do_map(void)
 		;
 	if (c == NONE || m == NR_MAPS)
 		return;
+	cap = &caps[c];
 	nr = 1 + next_random(cap->nr + one_in(4));
 	first = next_random(cap->nr + one_in(4));
 	want = map_wants(cap, first, nr, writable, &reason);
