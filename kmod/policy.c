@@ -19,11 +19,10 @@
 #include "command.h"
 #include "object.h"
 #include "policy.h"
+#include "reclaim.h"
 
 /* Most users that something is set for. */
 #define MAX_USERS		4096
-
-#define MAX_TIMEOUT_MS		3600000
 
 #define ALL_ALLOW		EXO_ALLOW_NUMBERS
 
@@ -183,7 +182,15 @@ bool exo_policy_allows(kuid_t uid, u32 allow)
 
 /* Commands ------------------------------------------------------------- */
 
-static int policy_set(const struct exo_policy *policy, kuid_t uid)
+static u64 __too_many(const struct user *user)
+{
+	lockdep_assert_held(&users_lock);
+	return user->nr_pages - min(user->nr_pages, user->max_pages);
+}
+
+/* @nr_too_many: set to the pages that the user holds beyond the limit. */
+static int policy_set(const struct exo_policy *policy, kuid_t uid,
+		      u64 *nr_too_many)
 {
 	struct user *user = user_new(uid);
 	int rc = 0;
@@ -197,6 +204,7 @@ static int policy_set(const struct exo_policy *policy, kuid_t uid)
 		user->is_set = true;
 		user->allow = policy->allow;
 		user->max_pages = policy->max_pages;
+		*nr_too_many = __too_many(user);
 	} else {
 		rc = -EDQUOT;
 	}
@@ -246,17 +254,22 @@ int exo_policy_set(struct exo_command *cmd)
 {
 	const struct exo_policy_set *arg = cmd->arg;
 	kuid_t uid = make_kuid(&init_user_ns, arg->policy.uid);
+	u64 nr_too_many = 0;
+	int rc;
 
 	if (!EXO_CHECK(policy_capable, capable(CAP_SYS_ADMIN)))
 		return -EPERM;
 	if (!EXO_CHECK(policy_uid, uid_valid(uid)) ||
-	    !EXO_CHECK(policy_timeout, arg->timeout_ms <= MAX_TIMEOUT_MS) ||
+	    !EXO_CHECK(policy_timeout, arg->timeout_ms <= EXO_MAX_ASK_MS) ||
 	    !EXO_CHECK(policy_reserved, !arg->reserved) ||
 	    !policy_valid(arg))
 		return -EINVAL;
 	if (arg->flags & EXO_GRANT_REVOKE)
 		return policy_forget(uid);
-	return policy_set(&arg->policy, uid);
+	rc = policy_set(&arg->policy, uid, &nr_too_many);
+	if (nr_too_many)
+		exo_reclaim_user(uid, nr_too_many, arg->timeout_ms);
+	return rc;
 }
 
 /* Return: how many there are; the first @room of them are in @array. */

@@ -233,6 +233,57 @@ static void test_changes(int fd)
 	munmap(p, 4096);
 }
 
+static long set_within(int fd, uint64_t max_pages, uint32_t timeout_ms)
+{
+	struct exo_policy_set s = policy(UID_ALICE, max_pages);
+
+	s.timeout_ms = timeout_ms;
+	return exo_ioctl(fd, EXO_CMD_POLICY_SET, &s);
+}
+
+static bool pages_wait(int fd, uint64_t want)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (stats_get(fd).out_nr_frame_pages == want)
+			return true;
+		usleep(10000);
+	}
+	diag("%llu pages", stats_get(fd).out_nr_frame_pages);
+	return false;
+}
+
+/* A lower limit asks for what is too much, and takes it past the deadline. */
+static void test_lowered(int fd)
+{
+	uint64_t before = stats_get(fd).out_nr_frame_pages;
+	int a = open_of(UID_ALICE), i;
+	struct exo_frame_alloc f[6];
+	struct exo_event event = {};
+	uint64_t *p;
+
+	for (i = 0; i < 6; i++)
+		is(exo_alloc(a, 50, 0, &f[i]), 0, "50 pages");
+	p = exo_map(a, f[0].out_mmap_offset, 4096);
+	is(touch_write(p, 1), 0, "in use");
+	is(set_within(fd, 300, 0), 0, "300 are the limit: not too many");
+	is(set_within(fd, 250, 3600000), 0, "250 within an hour");
+	is(read(a, &event, sizeof(event)), sizeof(event), "alice is told");
+	ok(event.type == EXO_EVENT_RELEASE && event.nr_pages == 50 &&
+	   event.source == EXO_SOURCE_QUOTA, "to give 50 pages back");
+	is(touch(p, NULL), 0, "nothing is taken before the hour is over");
+	is(exo_close_handle(a, f[5].out_handle), 0, "alice gives them back");
+	is(exo_alloc(a, 1, 0, NULL), -EDQUOT, "for good");
+	is(set_within(fd, 150, 0), 0, "150 at once");
+	ok(pages_wait(fd, before + 150), "what is too much is taken");
+	is(touch(p, NULL), SIGBUS, "it is gone");
+	is(forget(fd, UID_ALICE), 0, "forget the limit");
+	is(exo_alloc(a, 50, 0, NULL), 0, "then there is room");
+	munmap(p, 4096);
+	close(a);
+}
+
 static void test_root(int fd)
 {
 	int root = exo_open();
@@ -332,6 +383,7 @@ int main(void)
 	test_privilege(fd);
 	test_limit(fd);
 	test_changes(fd);
+	test_lowered(fd);
 	test_root(fd);
 	test_list(fd);
 	test_many(fd);
