@@ -4,7 +4,8 @@
 LIB_TESTS := base place io loop nomem cap event label
 TESTS_HOST += $(LIB_TESTS:%=selftests/lib/%.c) selftests/lib/format.sh \
 	selftests/lib/symbols.sh
-TESTS_VM += selftests/lib/exoctl.sh selftests/lib/exoctl_cap.sh selftests/lib/tenants.sh \
+TESTS_VM += selftests/lib/exoctl.sh selftests/lib/exoctl_cap.sh \
+	selftests/lib/exoctl_frame.sh selftests/lib/tenants.sh \
 	selftests/lib/uring.c selftests/lib/events.c
 
 $(foreach t,base place io loop nomem cap event,$(eval selftests/lib/$(t)_SRCS := \
