@@ -317,6 +317,19 @@ static void try_indices(void)
 	is(load_acquire(&f.ring->tx_cons), f.prod, "and tx_cons is right again");
 }
 
+/* What a frame of the descriptor before had says nothing about this one's. */
+static void try_after_right(void)
+{
+	struct exo_tx_desc *d;
+
+	flow_desc(&f, 200);
+	f.prod++;
+	d = flow_desc(&f, 200);
+	d->frag[0].frame = 0x7fffffff;
+	is(flow_send(&f, false), 0, "a right descriptor and one without frame");
+	is(d->out_reason, EXO_TX_BAD_FRAG, "the second is refused");
+}
+
 static int alice(void *unused)
 {
 	struct exo_frame_alloc foreign;
@@ -334,6 +347,7 @@ static int alice(void *unused)
 	try_right("before");
 	try_attacks("any address");
 	try_right("after");
+	try_after_right();
 	try_race();
 	try_indices();
 	flow_close(&f);
