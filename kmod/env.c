@@ -494,6 +494,16 @@ static u64 page_of(pgoff_t pgoff)
 	return pgoff & (EXO_MAX_OBJECT_PAGES - 1);
 }
 
+/* By no command: the task's next one is not to be named for it. */
+static int refuse_mapping(struct exo_env *env, u32 handle,
+			  const struct exo_refusal_reason *why)
+{
+	int rc = exo_env_refuse(env, handle, why);
+
+	exo_refusal_set_command(&env->refusals, 0);
+	return rc;
+}
+
 /* What a file offset stands for; for as long as map_lock is held. */
 static int look(struct exo_env *env, pgoff_t pgoff, u32 rights,
 		struct view *view)
@@ -505,7 +515,7 @@ static int look(struct exo_env *env, pgoff_t pgoff, u32 rights,
 	rc = __look(xa_load(&env->handles, handle_of(pgoff)), page_of(pgoff),
 		    rights, view, &why);
 	if (why.reason)
-		exo_env_refuse(env, handle_of(pgoff), &why);
+		refuse_mapping(env, handle_of(pgoff), &why);
 	return rc;
 }
 
@@ -580,6 +590,7 @@ static const struct vm_operations_struct exo_vm_ops = {
 
 static int check_mapping(struct exo_env *env, struct vm_area_struct *vma)
 {
+	struct exo_refusal_reason why = { .reason = EXO_REFUSED_RANGE };
 	u32 rights = EXO_RIGHT_READ;
 	struct view view;
 	int rc;
@@ -587,11 +598,11 @@ static int check_mapping(struct exo_env *env, struct vm_area_struct *vma)
 	if (vma->vm_flags & VM_WRITE)
 		rights |= EXO_RIGHT_WRITE;
 	rc = look(env, vma->vm_pgoff, rights, &view);
-	if (!rc && !EXO_CHECK(map_length, vma_pages(vma) <= view.nr))
-		rc = exo_env_refuse_range(env, handle_of(vma->vm_pgoff),
-					  page_of(vma->vm_pgoff) + vma_pages(vma),
-					  page_of(vma->vm_pgoff) + view.nr);
-	return rc;
+	if (rc || EXO_CHECK(map_length, vma_pages(vma) <= view.nr))
+		return rc;
+	why.want = page_of(vma->vm_pgoff) + vma_pages(vma);
+	why.have = page_of(vma->vm_pgoff) + view.nr;
+	return refuse_mapping(env, handle_of(vma->vm_pgoff), &why);
 }
 
 /* Can a mapping that is not writable become so? */

@@ -236,13 +236,17 @@ static bool take(struct exo_env *env, struct exo_event *event)
 	return taken;
 }
 
-/* What cannot be copied out is lost to the caller, as with a pipe. */
+/* The room is looked at first, so that a bad pointer loses no event. */
 static ssize_t read_some(struct exo_env *env, struct iov_iter *to)
 {
 	struct exo_event event;
 	ssize_t bytes = 0;
 
-	while (iov_iter_count(to) >= sizeof(event) && take(env, &event)) {
+	while (iov_iter_count(to) >= sizeof(event)) {
+		if (fault_in_iov_iter_writeable(to, sizeof(event)))
+			return bytes ?: -EFAULT;
+		if (!take(env, &event))
+			break;
 		if (copy_to_iter(&event, sizeof(event), to) != sizeof(event))
 			return bytes ?: -EFAULT;
 		bytes += sizeof(event);

@@ -168,6 +168,8 @@ static void test_given(void)
 	is(read(efd, &n, sizeof(n)), sizeof(n), "the eventfd was signalled");
 	is(w.own->nr_events, 1, "shown in the page");
 	is(w.own->nr_asked, 2 * FRAME_PAGES, "and how many");
+	is(read(w.fd, matrix_hole(), sizeof(e)), -1, "read to nowhere");
+	is(errno, EFAULT, "EFAULT, and the event stays");
 	e = next_event(w.fd);
 	is(e.type, EXO_EVENT_RELEASE, "its type");
 	is(e.source, EXO_SOURCE_ADMIN, "its source");

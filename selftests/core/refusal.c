@@ -166,6 +166,7 @@ static void test_fault(int env)
 	r = refusal(env);
 	ok(r.out_reason == EXO_REFUSED_REVOKED && !r.out_command &&
 	   r.out_handle == a && r.out_nr > count, "says so");
+	is(refusal(env).out_command, 0, "and names no command that came after");
 	count = r.out_nr;
 	munmap(p, PAGE);
 }
