@@ -109,7 +109,7 @@ static void test_refusals(struct io_uring *ring, int fd)
 	is(call(ring, fd, EXO_CMD_QUERY, hole - 4, 0), -EFAULT, "cut off");
 	is(call(ring, fd, EXO_CMD_FRAME_ALLOC, (void *)0xffff888000000000UL, 0),
 	   -EFAULT, "a kernel address");
-	a.flags = 1;
+	a.flags = 1U << 31;
 	is(call(ring, fd, EXO_CMD_FRAME_ALLOC, &a, 0), -EOPNOTSUPP,
 	   "an unknown flag");
 	a.flags = 0;
