@@ -23,7 +23,8 @@ MAYBE_UNUSED static void nullb_set(const char *name, const char *key,
 
 /*
  * A device of 64 MiB that remembers; each request takes @delay_ns if not 0.
- * The first must be named nullb0, and so on. False if there is no null_blk.
+ * The first must be named nullb0, and so on; one of that name that a test left
+ * is replaced. False if there is no null_blk.
  */
 MAYBE_UNUSED static bool nullb_new(const char *name, const char *delay_ns)
 {
@@ -36,7 +37,11 @@ MAYBE_UNUSED static bool nullb_new(const char *name, const char *delay_ns)
 		mount("none", "/sys/kernel/config", "configfs", 0, NULL);
 	}
 	snprintf(path, sizeof(path), NULLB_ROOT "/%s", name);
-	if (mkdir(path, 0755) && errno != EEXIST)
+	if (!access(path, F_OK)) {
+		nullb_set(name, "power", "0");
+		rmdir(path);
+	}
+	if (mkdir(path, 0755))
 		return false;
 	nullb_set(name, "memory_backed", "1");
 	nullb_set(name, "size", "64");

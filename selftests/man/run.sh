@@ -47,7 +47,7 @@ like "exo_sys" "$(alice $b/exo_sys)" 'missing'
 
 # Disks
 is "exo_disk without a disk" "$(alice $b/exo_disk)" "=0"
-$exoctl disk format /dev/vda --name site >/dev/null
+$exoctl disk format --force /dev/vda --name site >/dev/null
 $exoctl disk attach /dev/vda >/dev/null
 like "exo_disk" "$(alice $b/exo_disk)" '^site on vda: [0-9]+ of 16384 blocks free'
 like "exo_extent without a grant" "$(alice $b/exo_extent site)" 'not permitted'
