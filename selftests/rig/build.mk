@@ -6,5 +6,5 @@ TESTS_HOST += selftests/rig/machine.sh selftests/rig/splat.sh \
 	selftests/rig/debug.sh selftests/rig/sid.sh \
 	selftests/rig/accel.sh
 TESTS_VM += selftests/rig/guest.sh selftests/rig/wires.sh \
-	selftests/rig/program.c
+	selftests/rig/program.c selftests/rig/flags.c
 TEST_KMODS += selftests/rig/rig_splat.c selftests/rig/rig_int3.c
