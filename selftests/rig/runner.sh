@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# Does the guest's test runner see a splat, a module held, a test that hangs,
-# and go on with the next test?
+# Does the guest's test runner see a splat, a test that hangs, and go on with the
+# next test?  Does tools/check take its machine along when it is ended?
 # timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
@@ -21,4 +21,17 @@ like "the splat is the first test's" "$out" '@@ end /tmp/splat 0 splat'
 like "a test that hangs is ended" "$out" '@@ end /tmp/hang 124 ok'
 like "a test's status is passed on" "$out" '@@ end /tmp/leave 3 ok'
 like "nothing of a test is left for the next" "$out" '@@ end /tmp/clean 0 ok'
+
+# A machine goes with the tools/check that started it.
+tools/check --no-build --kernel 6.1 rig/guest >/dev/null 2>&1 &
+pid=$!
+for ((n = 0; n < 300; n++)); do
+	machine=$(pgrep -P $pid -f vm/run) && pgrep -P "$machine" -f qemu >/dev/null && break
+	sleep 0.1
+done
+kill $pid
+wait $pid
+is "tools/check ends when it is told to" $? 1
+like "it had a machine" "$machine" '^[0-9]+$'
+is "which has ended too" "$(ps -o pid= "$machine")" ""
 finish
