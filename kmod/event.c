@@ -149,28 +149,48 @@ void exo_event_ask(struct exo_env *env, u64 nr_pages, u64 deadline_ns,
 	spin_unlock(&events->lock);
 }
 
+static void __given(struct exo_env *env, u64 nr_pages)
+{
+	struct exo_events *events = &env->events;
+
+	lockdep_assert_held(&events->lock);
+	if (!events->nr_asked)
+		return;
+	events->nr_asked -= min(nr_pages, events->nr_asked);
+	if (!events->nr_asked)
+		events->ask_unread = false;
+	__expose_ask(env);
+}
+
 /**
  * exo_event_given() - pages of an env went, given back or taken
  * @env: the env
  * @nr_pages: how many
  *
- * Context: any but interrupt. Return: how many it is still asked for.
+ * Context: any but interrupt.
  */
-u64 exo_event_given(struct exo_env *env, u64 nr_pages)
+void exo_event_given(struct exo_env *env, u64 nr_pages)
+{
+	spin_lock(&env->events.lock);
+	__given(env, nr_pages);
+	spin_unlock(&env->events.lock);
+}
+
+/**
+ * exo_event_settle() - a request is over, whatever of it was not given
+ * @env: the env
+ * @asked_ns: when it was made, CLOCK_BOOTTIME; one made since stands
+ *
+ * Context: any but interrupt.
+ */
+void exo_event_settle(struct exo_env *env, u64 asked_ns)
 {
 	struct exo_events *events = &env->events;
-	u64 left;
 
 	spin_lock(&events->lock);
-	if (events->nr_asked) {
-		events->nr_asked -= min(nr_pages, events->nr_asked);
-		if (!events->nr_asked)
-			events->ask_unread = false;
-		__expose_ask(env);
-	}
-	left = events->nr_asked;
+	if (events->asked_ns == asked_ns)
+		__given(env, U64_MAX);
 	spin_unlock(&events->lock);
-	return left;
 }
 
 /**

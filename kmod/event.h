@@ -54,7 +54,8 @@ void exo_event_post(struct exo_env *env, u32 type, u32 source, u32 handle,
 		    u64 nr_pages);
 void exo_event_ask(struct exo_env *env, u64 nr_pages, u64 deadline_ns,
 		   u32 source);
-u64 exo_event_given(struct exo_env *env, u64 nr_pages);
+void exo_event_given(struct exo_env *env, u64 nr_pages);
+void exo_event_settle(struct exo_env *env, u64 asked_ns);
 bool exo_event_pending(struct exo_env *env);
 u32 exo_event_count(struct exo_env *env);
 ssize_t exo_event_read(struct exo_env *env, struct kiocb *iocb,

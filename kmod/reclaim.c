@@ -151,12 +151,13 @@ static u64 take(struct exo_env *env, u64 nr_pages, u32 source)
 static u64 enforce(struct exo_env *env, u64 now_ns)
 {
 	struct exo_events *events = &env->events;
-	u64 nr_asked, deadline_ns;
+	u64 nr_asked, deadline_ns, asked_ns;
 	u32 source;
 
 	spin_lock(&events->lock);
 	nr_asked = events->nr_asked;
 	deadline_ns = events->deadline_ns;
+	asked_ns = events->asked_ns;
 	source = events->ask_source;
 	spin_unlock(&events->lock);
 	if (!nr_asked)
@@ -165,7 +166,7 @@ static u64 enforce(struct exo_env *env, u64 now_ns)
 		return deadline_ns - now_ns;
 	take(env, nr_asked, source);
 	/* What there was is taken: it is not asked again for the rest. */
-	exo_event_given(env, U64_MAX);
+	exo_event_settle(env, asked_ns);
 	return 0;
 }
 

@@ -250,6 +250,38 @@ static void test_merged(struct holder *h)
 	ok(!has_event(h->env, 0), "and no other");
 }
 
+/*
+ * A second request while frames are being taken for the first: it stands. The
+ * first frame is large, so that taking it lasts.
+ */
+static void test_renewed(struct holder *h)
+{
+	enum { LARGE = 1024, TRIES = 20 };
+	int i, env, lost = 0;
+	struct info info;
+	uint64_t end, *p;
+
+	(void)h;
+	for (i = 0; i < TRIES; i++) {
+		env = exo_open();
+		info = info_map(env);
+		p = cap_mapped(env, frame_new(env, LARGE), 0, LARGE, RDWR);
+		memset(p, 1, LARGE * PAGE);
+		frame_new(env, EXO_ENV_MIN_PAGES);
+		frame_new(env, FRAME_PAGES);
+		asked(info.env->id, 1, NOW);
+		asked(info.env->id, LARGE + FRAME_PAGES, NOW);
+		for (end = now_ms() + 2000; now_ms() < end &&
+		     info.env->nr_pages > EXO_ENV_MIN_PAGES;)
+			usleep(1000);
+		lost += info.env->nr_pages > EXO_ENV_MIN_PAGES;
+		munmap(p, LARGE * PAGE);
+		munmap((void *)info.global, EXO_INFO_BYTES);
+		close(env);
+	}
+	is(lost, 0, "no request is lost to one that is being enforced");
+}
+
 /* What is lent goes with what it was lent from, wherever it is. */
 static void test_lent(struct holder *h)
 {
@@ -304,7 +336,8 @@ static int run(void *arg)
 {
 	static void (*const tests[])(struct holder *h) = {
 		test_arguments, test_given_back, test_taken, test_part,
-		test_minimum, test_merged, test_lent, test_killed,
+		test_minimum, test_merged, test_renewed, test_lent,
+		test_killed,
 	};
 	struct exo_stats before;
 	int env = exo_open();
