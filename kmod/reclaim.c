@@ -90,21 +90,32 @@ void exo_reclaim_user(kuid_t uid, u64 nr_pages, u32 timeout_ms)
 		exo_env_put(env);
 }
 
-/* Each gives in proportion to what it has above its minimum. */
+static u64 all_spare_pages(void)
+{
+	struct exo_env *env = NULL;
+	u64 total = 0;
+
+	while ((env = exo_env_next(env)))
+		total += spare_pages(env);
+	return total;
+}
+
+/*
+ * Each gives in proportion to what it has above its minimum, rounded up: many
+ * envs with little to spare have much together.
+ */
 static void ask_all(u64 nr_pages)
 {
-	u64 total = READ_ONCE(exo_info_all->nr_pages);
+	u32 timeout_ms = min(READ_ONCE(pressure_timeout_ms), EXO_MAX_ASK_MS);
+	u64 total = all_spare_pages();
 	struct exo_env *env = NULL;
 
 	if (!total)
 		return;
-	while ((env = exo_env_next(env))) {
-		u64 share = mul_u64_u64_div_u64(nr_pages, spare_pages(env),
-						total);
-
-		ask(env, share, min(READ_ONCE(pressure_timeout_ms), EXO_MAX_ASK_MS),
-		    EXO_SOURCE_PRESSURE);
-	}
+	while ((env = exo_env_next(env)))
+		ask(env, mul_u64_u64_div_u64(nr_pages, spare_pages(env),
+					     total) + 1,
+		    timeout_ms, EXO_SOURCE_PRESSURE);
 }
 
 /* Taking --------------------------------------------------------------- */

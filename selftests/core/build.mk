@@ -19,7 +19,8 @@ TESTS_VM += selftests/core/cap.c selftests/core/cap_tree.c \
 
 # Visible revocation.
 TESTS_VM += selftests/core/event_queue.c selftests/core/ask.c \
-	selftests/core/fail_nth_event.c selftests/core/placement.c
+	selftests/core/fail_nth_event.c selftests/core/placement.c \
+	selftests/core/pressure.c
 
 selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring
