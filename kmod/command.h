@@ -65,6 +65,7 @@ int exo_disk_attach(struct exo_command *cmd);
 int exo_disk_detach(struct exo_command *cmd);
 int exo_disk_list(struct exo_command *cmd);
 int exo_disk_grant(struct exo_command *cmd);
+int exo_disk_grant_list(struct exo_command *cmd);
 int exo_extent_create(struct exo_command *cmd);
 int exo_extent_open(struct exo_command *cmd);
 int exo_extent_delete(struct exo_command *cmd);
@@ -78,6 +79,7 @@ int exo_net_attach(struct exo_command *cmd);
 int exo_net_detach(struct exo_command *cmd);
 int exo_net_list(struct exo_command *cmd);
 int exo_net_grant(struct exo_command *cmd);
+int exo_net_grant_list(struct exo_command *cmd);
 int exo_flow_bind(struct exo_command *cmd);
 int exo_flow_kick(struct exo_command *cmd);
 

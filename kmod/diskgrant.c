@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Disk grant: who may create extents on a disk, and how large together. */
 #include <linux/capability.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include <linux/exo.h>
@@ -8,6 +9,10 @@
 #include "check.h"
 #include "command.h"
 #include "disk.h"
+#include "env.h"
+
+/* Most grants that are told at once. */
+#define MOST_GRANTS	65536U
 
 /**
  * struct grant - a user who may create extents
@@ -136,6 +141,62 @@ int exo_disk_grant(struct exo_command *cmd)
 		rc = withdraw(disk, uid);
 	else
 		rc = set_grant(disk, uid, arg->max_blocks);
+	exo_disk_put(disk);
+	return rc;
+}
+
+/* Fills at most @room entries. Return: how many there are for this viewer. */
+static u32 snapshot(struct exo_disk *disk, kuid_t viewer,
+		    struct exo_disk_grant_info *info, u32 room)
+{
+	bool privileged = capable(CAP_SYS_ADMIN);
+	const struct grant *grant;
+	u32 nr = 0;
+
+	mutex_lock(&disk->lock);
+	list_for_each_entry(grant, &disk->grants, link) {
+		if (!EXO_CHECK(disk_grants_owner, privileged ||
+			       uid_eq(grant->uid, viewer)))
+			continue;
+		if (EXO_CHECK(disk_grants_room, nr < room))
+			info[nr] = (struct exo_disk_grant_info){
+				.uid = from_kuid(&init_user_ns, grant->uid),
+				.max_blocks = grant->max_blocks,
+			};
+		nr++;
+	}
+	mutex_unlock(&disk->lock);
+	return nr;
+}
+
+/**
+ * exo_disk_grant_list() - EXO_CMD_DISK_GRANT_LIST
+ * @cmd: struct exo_disk_grant_list
+ *
+ * Context: sleeps. Return: 0; -EINVAL reserved not zero; -ENOENT no such disk;
+ * -EMSGSIZE with out_nr set; -EFAULT; -ENOMEM.
+ */
+int exo_disk_grant_list(struct exo_command *cmd)
+{
+	struct exo_disk_grant_list *arg = cmd->arg;
+	u32 room = min(arg->nr, MOST_GRANTS);
+	struct exo_disk_grant_info *info;
+	struct exo_disk *disk;
+	int rc = -ENOMEM;
+
+	if (!EXO_CHECK(disk_grants_reserved, !arg->reserved))
+		return -EINVAL;
+	disk = exo_disk_get(arg->disk);
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+	info = kvcalloc(room ?: 1, sizeof(*info), EXO_GFP_USER);
+	if (info)
+		rc = exo_command_copy_array(arg->array, room, &arg->out_nr,
+					    info,
+					    snapshot(disk, cmd->env->cred->euid,
+						     info, room),
+					    sizeof(*info));
+	kvfree(info);
 	exo_disk_put(disk);
 	return rc;
 }

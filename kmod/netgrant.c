@@ -6,6 +6,7 @@
  * now. It goes with the attachment.
  */
 #include <linux/capability.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include <linux/exo.h>
@@ -13,6 +14,10 @@
 #include "check.h"
 #include "command.h"
 #include "netdev.h"
+#include "object.h"
+
+/* Most grants that are told at once. */
+#define MOST_GRANTS	65536U
 
 struct grant {
 	struct list_head list;
@@ -126,5 +131,66 @@ int exo_net_grant(struct exo_command *cmd)
 		rc = arg->flags & EXO_GRANT_REVOKE ? withdraw(nd, &like) :
 						     give(nd, &like);
 	mutex_unlock(&exo_net_lock);
+	return rc;
+}
+
+/*
+ * Fills at most @room entries. Return: 0 with @nr set to how many there are for
+ * this viewer, or -ENOENT not attached.
+ */
+static int snapshot(const struct exo_env *viewer, u32 ifindex,
+		    struct exo_net_grant_info *info, u32 room, u32 *nr)
+{
+	bool privileged = capable(CAP_NET_ADMIN);
+	const struct exo_netdev *nd;
+	const struct grant *g;
+
+	*nr = 0;
+	mutex_lock(&exo_net_lock);
+	nd = __exo_netdev_find(viewer->net, ifindex);
+	if (!nd) {
+		mutex_unlock(&exo_net_lock);
+		return -ENOENT;
+	}
+	list_for_each_entry(g, &nd->grants, list) {
+		if (!EXO_CHECK(net_grants_owner, privileged ||
+			       uid_eq(g->uid, viewer->cred->uid)))
+			continue;
+		if (EXO_CHECK(net_grants_room, *nr < room))
+			info[*nr] = (struct exo_net_grant_info){
+				.uid = from_kuid(&init_user_ns, g->uid),
+				.first_port = g->first_port,
+				.last_port = g->last_port,
+			};
+		(*nr)++;
+	}
+	mutex_unlock(&exo_net_lock);
+	return 0;
+}
+
+/**
+ * exo_net_grant_list() - EXO_CMD_NET_GRANT_LIST
+ * @cmd: struct exo_net_grant_list
+ *
+ * Context: sleeps. Return: 0; -EINVAL reserved not zero; -ENOENT not attached;
+ * -EMSGSIZE with out_nr set; -EFAULT; -ENOMEM.
+ */
+int exo_net_grant_list(struct exo_command *cmd)
+{
+	struct exo_net_grant_list *arg = cmd->arg;
+	u32 nr, room = min(arg->nr, MOST_GRANTS);
+	struct exo_net_grant_info *info;
+	int rc;
+
+	if (!EXO_CHECK(net_grants_reserved, !arg->reserved))
+		return -EINVAL;
+	info = kvcalloc(room ?: 1, sizeof(*info), EXO_GFP_USER);
+	if (!info)
+		return -ENOMEM;
+	rc = snapshot(cmd->env, arg->ifindex, info, room, &nr);
+	if (!rc)
+		rc = exo_command_copy_array(arg->array, room, &arg->out_nr,
+					    info, nr, sizeof(*info));
+	kvfree(info);
 	return rc;
 }

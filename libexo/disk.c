@@ -149,3 +149,31 @@ int exo_disk_revoke(struct exo_env *env, __u32 disk, uid_t uid)
 
 	return exo_command(env, EXO_CMD_DISK_GRANT, &arg);
 }
+
+static int grant_list_once(struct exo_env *env, __u32 id, void *array,
+			   __u32 nr, __u32 *out_nr)
+{
+	struct exo_disk_grant_list arg = {
+		.size = sizeof(arg),
+		.disk = id,
+		.array = (uintptr_t)array,
+		.nr = nr,
+	};
+	int rc = exo_command(env, EXO_CMD_DISK_GRANT_LIST, &arg);
+
+	*out_nr = arg.out_nr;
+	return rc;
+}
+
+int exo_disk_grant_list(struct exo_env *env, __u32 disk,
+			struct exo_disk_grant_info **out_grants)
+{
+	void *array = NULL;
+	int rc;
+
+	rc = exo_list_all(env, grant_list_once, disk, sizeof(**out_grants),
+			  &array);
+	if (rc >= 0)
+		*out_grants = array;
+	return rc;
+}

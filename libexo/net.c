@@ -80,3 +80,31 @@ int exo_net_revoke(struct exo_env *env, __u32 ifindex, uid_t uid,
 	return net_grant(env, EXO_GRANT_REVOKE, ifindex, uid, first_port,
 			 last_port);
 }
+
+static int grant_list_once(struct exo_env *env, __u32 id, void *array,
+			   __u32 nr, __u32 *out_nr)
+{
+	struct exo_net_grant_list arg = {
+		.size = sizeof(arg),
+		.ifindex = id,
+		.array = (uintptr_t)array,
+		.nr = nr,
+	};
+	int rc = exo_command(env, EXO_CMD_NET_GRANT_LIST, &arg);
+
+	*out_nr = arg.out_nr;
+	return rc;
+}
+
+int exo_net_grant_list(struct exo_env *env, __u32 ifindex,
+		       struct exo_net_grant_info **out_grants)
+{
+	void *array = NULL;
+	int rc;
+
+	rc = exo_list_all(env, grant_list_once, ifindex, sizeof(**out_grants),
+			  &array);
+	if (rc >= 0)
+		*out_grants = array;
+	return rc;
+}

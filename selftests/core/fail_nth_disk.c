@@ -81,25 +81,36 @@ static long act_disk_list(void)
 	return exo_ioctl(env, EXO_CMD_DISK_LIST, &l);
 }
 
-static long disk_grant(uint32_t flags)
+static long disk_grant(uint32_t flags, uint32_t uid)
 {
 	struct exo_disk_grant g = {
 		.size = sizeof(g), .flags = flags, .disk = disk,
-		.uid = UID_ALICE, .max_blocks = 10,
+		.uid = uid, .max_blocks = flags ? 0 : 10,
 	};
 
 	return exo_ioctl(env, EXO_CMD_DISK_GRANT, &g);
 }
 
+static long act_disk_grant_list(void)
+{
+	struct exo_disk_grant_info grants[4];
+	struct exo_disk_grant_list l = {
+		.size = sizeof(l), .disk = disk, .array = (uintptr_t)grants,
+		.nr = ARRAY_SIZE(grants),
+	};
+
+	return exo_ioctl(env, EXO_CMD_DISK_GRANT_LIST, &l);
+}
+
 static long act_disk_grant(void)
 {
-	return disk_grant(0);
+	return disk_grant(0, UID_ALICE);
 }
 
 static void undo_disk_grant(long rc)
 {
 	(void)rc;
-	disk_grant(EXO_GRANT_REVOKE);
+	disk_grant(EXO_GRANT_REVOKE, UID_ALICE);
 }
 
 static long extent_create(const char *name, uint64_t nr_blocks, uint64_t at,
@@ -317,6 +328,7 @@ static const struct target disk_targets[] = {
 };
 
 static const struct target extent_targets[] = {
+	{ "DISK_GRANT_LIST", act_disk_grant_list, NULL, {} },
 	{ "EXTENT_CREATE", act_create, undo_create, { EIO } },
 	{ "EXTENT_OPEN", act_extent_open, undo_handle, {} },
 	{ "EXTENT_LIST", act_extent_list, NULL, {} },
@@ -353,6 +365,8 @@ static void sweep_disk(void)
 		       MAP_SHARED, env, cq.out_mmap_offset);
 	if (cq_ring == MAP_FAILED)
 		bail("mmap: %m");
+	if (disk_grant(0, UID_BOB))
+		bail("DISK_GRANT");
 	SWEEP(extent_targets);
 	make_doomed();
 	SWEEP(delete_targets);

@@ -80,6 +80,17 @@ static void undo_net_grant(long rc)
 	net_grant(EXO_GRANT_REVOKE, UID_BOB);
 }
 
+static long act_net_grant_list(void)
+{
+	struct exo_net_grant_info grants[4];
+	struct exo_net_grant_list l = {
+		.size = sizeof(l), .ifindex = ifindex,
+		.array = (uintptr_t)grants, .nr = ARRAY_SIZE(grants),
+	};
+
+	return exo_ioctl(env, EXO_CMD_NET_GRANT_LIST, &l);
+}
+
 static long act_bind(void)
 {
 	long rc;
@@ -189,6 +200,7 @@ static const struct target attached_targets[] = {
 };
 
 static const struct target flow_targets[] = {
+	{ "NET_GRANT_LIST", act_net_grant_list, NULL, {} },
 	{ "FLOW_KICK", act_kick, undo_kick, {} },
 };
 

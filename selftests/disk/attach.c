@@ -4,6 +4,7 @@
  *
  * vm: --disk 64 --disk 64
  */
+#include <sched.h>
 #include <sys/mount.h>
 
 #include "nullb.h"
@@ -70,6 +71,23 @@ static void fill_grant(int env, void *s)
 	g->max_blocks = 100;
 }
 
+/* Two grants, whoever asks. */
+static struct exo_disk_grant_info granted[4];
+
+static void fill_grant_list(int env, void *s)
+{
+	struct exo_disk_grant_list *l = s;
+
+	(void)env;
+	l->disk = the_disk;
+	l->array = (uintptr_t)granted;
+	l->nr = ARRAY_SIZE(granted);
+}
+
+static const size_t reserved_grant_list[] = {
+	offsetof(struct exo_disk_grant_list, reserved),
+};
+
 static const size_t reserved_detach[] = {
 	offsetof(struct exo_disk_detach, reserved),
 };
@@ -101,6 +119,14 @@ static const struct matrix matrix_grant = {
 	.size = sizeof(struct exo_disk_grant),
 	.min = sizeof(struct exo_disk_grant),
 	.fill = fill_grant, .flags = EXO_GRANT_REVOKE,
+};
+
+static const struct matrix matrix_grant_list = {
+	.name = "DISK_GRANT_LIST", .cmd = EXO_CMD_DISK_GRANT_LIST,
+	.size = sizeof(struct exo_disk_grant_list),
+	.min = sizeof(struct exo_disk_grant_list),
+	.fill = fill_grant_list, .outputs = true,
+	.reserved = reserved_grant_list, .nr_reserved = 1,
 };
 
 static long attach_fd(int env, int fd)
@@ -251,6 +277,119 @@ static void unanswered(int env)
 	munmap(a, 4096);
 }
 
+static long withdraw(int env, uint32_t uid)
+{
+	struct exo_disk_grant g = { .size = sizeof(g), .disk = the_disk,
+				    .uid = uid, .flags = EXO_GRANT_REVOKE };
+
+	return exo_ioctl(env, EXO_CMD_DISK_GRANT, &g);
+}
+
+static long grant_list(int env, uint32_t disk,
+		       struct exo_disk_grant_info *array, uint32_t room,
+		       uint32_t *nr)
+{
+	struct exo_disk_grant_list l = {
+		.size = sizeof(l), .disk = disk, .array = (uintptr_t)array,
+		.nr = room,
+	};
+	long rc = exo_ioctl(env, EXO_CMD_DISK_GRANT_LIST, &l);
+
+	*nr = l.out_nr;
+	return rc;
+}
+
+static bool listed(const struct exo_disk_grant_info *array, uint32_t nr,
+		   uint32_t uid, uint64_t max_blocks)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		if (array[i].uid == uid && array[i].max_blocks == max_blocks &&
+		    !array[i].reserved)
+			return true;
+	return false;
+}
+
+/* The administrator sees every grant, a user its own and no sign of others. */
+static int sees(void *arg)
+{
+	const struct exo_disk_grant_info *own = arg;
+	struct exo_disk_grant_info seen[4] = {};
+	uint32_t nr = 77, want = own->max_blocks ? 1 : 0;
+	int env = exo_open();
+
+	is(grant_list(env, the_disk, NULL, 0, &nr), want ? -EMSGSIZE : 0,
+	   "user %u asks how many grants there are", own->uid);
+	is(nr, want, "its own are counted");
+	is(grant_list(env, the_disk, seen, 4, &nr), 0, "and lists them");
+	is(nr, want, "its own");
+	ok(!want || listed(seen, nr, own->uid, own->max_blocks),
+	   "as it was given");
+	ok(!seen[want].uid && !seen[want].max_blocks, "no other");
+	if (unshare(CLONE_NEWUSER)) {
+		skip("no user namespaces: %m");
+		return 0;
+	}
+	is(grant_list(env, the_disk, seen, 4, &nr), 0,
+	   "as root of a namespace of its own");
+	is(nr, want, "it sees no more");
+	return 0;
+}
+
+static void list_grants(int env)
+{
+	struct exo_disk_grant_info seen[4] = {};
+	uint32_t nr, alices;
+
+	withdraw(env, UID_ALICE);
+	is(grant_list(env, the_disk, NULL, 0, &nr), 0, "no grants, no room");
+	is(nr, 0, "none is listed");
+	disk_grant(env, the_disk, UID_ALICE, 100);
+	disk_grant(env, the_disk, UID_BOB, 1ULL << 40);
+	disk_grant(env, the_disk, UID_ALICE, 7);
+	is(grant_list(env, the_disk, seen, 1, &nr), -EMSGSIZE, "room for one");
+	is(nr, 2, "there are two");
+	ok(!seen[0].uid && !seen[0].max_blocks, "nothing was written");
+	is(grant_list(env, the_disk, seen, 4, &nr), 0, "room enough");
+	is(nr, 2, "two");
+	ok(listed(seen, nr, UID_ALICE, 7), "the newer one of alice's");
+	ok(listed(seen, nr, UID_BOB, 1ULL << 40), "bob's");
+	is(grant_list(env, the_disk, (void *)4096, 4, &nr), -EFAULT,
+	   "a bad array");
+	is(grant_list(env, the_disk, seen, ~0U, &nr), 0, "endless room");
+	is(grant_list(env, 0, seen, 4, &nr), -ENOENT, "on disk 0");
+	is(grant_list(env, the_disk + 1000, seen, 4, &nr), -ENOENT,
+	   "on an unknown disk");
+	as_user(UID_ALICE, sees, &(struct exo_disk_grant_info){ UID_ALICE, 0, 7 });
+	as_user(5555, sees, &(struct exo_disk_grant_info){ .uid = 5555 });
+	is(withdraw(env, UID_BOB), 0, "withdraw bob's");
+	is(grant_list(env, the_disk, seen, 4, &nr), 0, "list again");
+	alices = seen[0].uid;
+	ok(nr == 1 && alices == UID_ALICE, "alice's is left");
+	is(withdraw(env, UID_ALICE), 0, "withdraw alice's");
+}
+
+/* Many more than there is room for. */
+static void many_grants(int env)
+{
+	static struct exo_disk_grant_info seen[3000];
+	uint32_t i, nr, wrong = 0;
+
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		wrong += disk_grant(env, the_disk, 100000 + i, i + 1) != 0;
+	is(wrong, 0, "%zu users are granted blocks", ARRAY_SIZE(seen));
+	is(grant_list(env, the_disk, seen, 1, &nr), -EMSGSIZE, "room for one");
+	is(nr, ARRAY_SIZE(seen), "the room needed is said");
+	is(grant_list(env, the_disk, seen, nr, &nr), 0, "room enough");
+	for (i = 0; i < nr; i++)
+		wrong += seen[i].max_blocks != seen[i].uid - 100000 + 1;
+	is(wrong, 0, "each as it was given");
+	for (i = 0; i < nr; i++)
+		wrong += withdraw(env, 100000 + i) != 0;
+	is(wrong, 0, "withdraw them");
+}
+
 /* The commands of the administrator, by a user. */
 static int as_alice(void *arg)
 {
@@ -306,6 +445,9 @@ int main(void)
 	matrix_run(env, &matrix_list);
 	matrix_run(env, &matrix_grant);
 	grants(env);
+	matrix_run(env, &matrix_grant_list);
+	list_grants(env);
+	many_grants(env);
 	fd = device_open("/dev/vdb");
 	as_user(UID_ALICE, as_alice, &fd);
 	close(fd);

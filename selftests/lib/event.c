@@ -167,6 +167,38 @@ static void test_policy(void)
 	exo_env_close(env);
 }
 
+static void test_grants(void)
+{
+	struct exo_disk_grant_info *blocks = (void *)1;
+	struct exo_net_grant_info *ports = (void *)1;
+	struct exo_env *env;
+	struct fake f;
+	int i;
+
+	fake_init(&f);
+	env = fake_open(&f);
+	is(exo_disk_grant_list(env, 1, &blocks), 0, "no grant of blocks");
+	ok(!blocks, "is no list");
+	is(exo_net_grant_list(env, 1, &ports), 0, "none of ports");
+	ok(!ports, "is no list");
+	for (i = 0; i < FAKE_ENVS; i++) {
+		f.disk_grant[i].max_blocks = i;
+		f.net_grant[i].last_port = i;
+	}
+	f.nr_disk_grants = FAKE_ENVS;
+	f.nr_net_grants = FAKE_ENVS;
+	is(exo_disk_grant_list(env, 1, &blocks), FAKE_ENVS,
+	   "more of blocks than a first guess");
+	is(blocks[FAKE_ENVS - 1].max_blocks, FAKE_ENVS - 1, "the last");
+	free(blocks);
+	is(exo_net_grant_list(env, 1, &ports), FAKE_ENVS, "so of ports");
+	is(ports[FAKE_ENVS - 1].last_port, FAKE_ENVS - 1, "the last");
+	free(ports);
+	is(exo_disk_grant_list(env, 2, &blocks), -ENOENT, "no such disk");
+	is(exo_net_grant_list(env, 2, &ports), -ENOENT, "no such device");
+	exo_env_close(env);
+}
+
 /* ------------------------------------------------------------ the loop */
 
 struct bench {
@@ -352,6 +384,7 @@ int main(void)
 	test_info();
 	test_envs();
 	test_policy();
+	test_grants();
 	test_loop();
 	return done_testing();
 }

@@ -90,6 +90,10 @@ struct fake {
 	int nr_envs;
 	struct exo_policy policy[FAKE_ENVS];
 	int nr_policies;
+	struct exo_disk_grant_info disk_grant[FAKE_ENVS];
+	int nr_disk_grants;		/* on disk 1 */
+	struct exo_net_grant_info net_grant[FAKE_ENVS];
+	int nr_net_grants;		/* on device 1 */
 	struct exo_event event[EXO_MAX_EVENTS];
 	int nr_events;
 	int event_fd;

@@ -232,6 +232,22 @@ static int do_event_fd(struct fake *f, const struct exo_event_fd *a)
 	return 0;
 }
 
+static int do_disk_grant_list(struct fake *f, struct exo_disk_grant_list *a)
+{
+	if (a->disk != 1)
+		return -ENOENT;
+	return fake_list(f->disk_grant, f->nr_disk_grants,
+			 sizeof(*f->disk_grant), a->array, a->nr, &a->out_nr);
+}
+
+static int do_net_grant_list(struct fake *f, struct exo_net_grant_list *a)
+{
+	if (a->ifindex != 1)
+		return -ENOENT;
+	return fake_list(f->net_grant, f->nr_net_grants, sizeof(*f->net_grant),
+			 a->array, a->nr, &a->out_nr);
+}
+
 static int env_execute(struct fake *f, unsigned int nr, void *arg)
 {
 	struct exo_policy_list *policies = arg;
@@ -251,6 +267,10 @@ static int env_execute(struct fake *f, unsigned int nr, void *arg)
 		return fake_list(f->policy, f->nr_policies, sizeof(*f->policy),
 				 policies->array, policies->nr,
 				 &policies->out_nr);
+	case EXO_NR_DISK_GRANT_LIST:
+		return do_disk_grant_list(f, arg);
+	case EXO_NR_NET_GRANT_LIST:
+		return do_net_grant_list(f, arg);
 	}
 	return -ENOTTY;
 }

@@ -64,6 +64,17 @@ static void undo_grant(int fd, void *s)
 	exo_ioctl(fd, EXO_CMD_NET_GRANT, &g);
 }
 
+static struct exo_net_grant_info granted[4];
+
+static void fill_grant_list(int fd, void *s)
+{
+	(void)fd;
+	*(struct exo_net_grant_list *)s = (struct exo_net_grant_list) {
+		.ifindex = if_nametoindex(DEV), .array = (uintptr_t)granted,
+		.nr = ARRAY_SIZE(granted),
+	};
+}
+
 static void fill_bind(int fd, void *s)
 {
 	(void)fd;
@@ -114,6 +125,12 @@ static const struct matrix grant = {
 	.name = "NET_GRANT", .cmd = EXO_CMD_NET_GRANT, SIZES(exo_net_grant),
 	.fill = fill_grant, .undo = undo_grant, .flags = EXO_GRANT_REVOKE,
 	RESERVED(exo_net_grant, reserved),
+};
+
+static const struct matrix grant_list = {
+	.name = "NET_GRANT_LIST", .cmd = EXO_CMD_NET_GRANT_LIST,
+	SIZES(exo_net_grant_list), .fill = fill_grant_list, .outputs = true,
+	RESERVED(exo_net_grant_list, reserved),
 };
 
 static const struct matrix bind_flow = {
@@ -167,6 +184,69 @@ static void try_lists(int fd)
 	l.array = 0xffffffff81000000ULL;
 	is(exo_ioctl(fd, EXO_CMD_NET_LIST, &l), -EFAULT,
 	   "NET_LIST: kernel memory");
+}
+
+static bool granted_to(const struct exo_net_grant_info *g, uint32_t uid,
+		       uint16_t first, uint16_t last)
+{
+	return g->uid == uid && g->first_port == first && g->last_port == last;
+}
+
+static void try_grant_list(int fd)
+{
+	unsigned int index = if_nametoindex(DEV);
+	uint32_t nr;
+
+	is(net_grants(fd, index, NULL, 0, &nr), 0, "GRANT_LIST: none, no room");
+	is(nr, 0, "GRANT_LIST: none");
+	is(net_grant(fd, 0, UID_ALICE, 80, 80), 0, "a port for alice");
+	is(net_grant(fd, 0, UID_ALICE, 80, 80), 0, "once more");
+	is(net_grant(fd, 0, UID_ALICE, 80, 65535), 0, "a range for alice");
+	is(net_grant(fd, 0, UID_BOB, 1, 2), 0, "one for bob");
+	is(net_grants(fd, index, granted, 2, &nr), -EMSGSIZE,
+	   "GRANT_LIST: room for two");
+	is(nr, 3, "GRANT_LIST: there are three");
+	is(granted[0].uid, 0, "GRANT_LIST: nothing was written");
+	is(net_grants(fd, index, granted, 4, &nr), 0, "GRANT_LIST: all");
+	ok(nr == 3 && granted_to(&granted[0], UID_ALICE, 80, 80) &&
+	   granted_to(&granted[1], UID_ALICE, 80, 65535) &&
+	   granted_to(&granted[2], UID_BOB, 1, 2),
+	   "GRANT_LIST: in the order they were given");
+	is(net_grants(fd, index, NULL, 4, &nr), -EFAULT,
+	   "GRANT_LIST: no array");
+	is(net_grants(fd, index, (void *)0xffffffff81000000UL, ~0U, &nr),
+	   -EFAULT, "GRANT_LIST: kernel memory");
+	is(net_grants(fd, if_nametoindex("oth0"), granted, 4, &nr), -ENOENT,
+	   "GRANT_LIST: not attached");
+	is(net_grants(fd, 0, granted, 4, &nr), -ENOENT, "GRANT_LIST: device 0");
+	is(net_grant(fd, EXO_GRANT_REVOKE, UID_ALICE, 80, 80), 0, "withdraw");
+	is(net_grants(fd, index, granted, 4, &nr), 0, "GRANT_LIST: the rest");
+	ok(nr == 2 && granted_to(&granted[0], UID_ALICE, 80, 65535),
+	   "GRANT_LIST: what was withdrawn is not there");
+	net_grant(fd, EXO_GRANT_REVOKE, UID_ALICE, 80, 65535);
+	net_grant(fd, EXO_GRANT_REVOKE, UID_BOB, 1, 2);
+}
+
+/* Many more than there is room for. */
+static void try_many_grants(int fd)
+{
+	static struct exo_net_grant_info many[3000];
+	unsigned int index = if_nametoindex(DEV);
+	uint32_t i, nr, wrong = 0;
+
+	for (i = 1; i <= ARRAY_SIZE(many); i++)
+		wrong += net_grant(fd, 0, UID_BOB, i, 2 * i) != 0;
+	is(wrong, 0, "%zu grants", ARRAY_SIZE(many));
+	is(net_grants(fd, index, many, 1, &nr), -EMSGSIZE,
+	   "GRANT_LIST: room for one");
+	is(nr, ARRAY_SIZE(many), "GRANT_LIST: the room needed is said");
+	is(net_grants(fd, index, many, nr, &nr), 0, "GRANT_LIST: all");
+	for (i = 0; i < nr; i++)
+		wrong += !granted_to(&many[i], UID_BOB, i + 1, 2 * i + 2);
+	is(wrong, 0, "GRANT_LIST: each as it was given");
+	for (i = 1; i <= nr; i++)
+		wrong += net_grant(fd, EXO_GRANT_REVOKE, UID_BOB, i, 2 * i) != 0;
+	is(wrong, 0, "withdraw them");
 }
 
 static void *close_soon(void *arg)
@@ -226,6 +306,9 @@ int main(void)
 	matrix_run(fd, &detach);
 	matrix_run(fd, &list);
 	matrix_run(fd, &grant);
+	matrix_run(fd, &grant_list);
+	try_grant_list(fd);
+	try_many_grants(fd);
 	before_bind = stats_get(fd);
 	matrix_run(fd, &bind_flow);
 	is(flow_try(fd, sock, DEV, &bound), 0, "bind");

@@ -122,15 +122,20 @@ static void try_namespaces(void)
 	struct exo_net_list l = {
 		.size = sizeof(l), .array = (uintptr_t)room, .nr = 4,
 	};
+	struct exo_net_grant_info grant;
+	uint32_t nr;
 	int fd;
 
 	is(net_attach(root_fd, DEV), 0, "attach");
+	is(net_grant(root_fd, 0, UID_ALICE, 1, 2), 0, "grant");
 	peer_enter();
 	fd = exo_open();
 	peer_leave();
 	is(exo_ioctl(fd, EXO_CMD_NET_LIST, &l), 0, "list by another namespace");
 	is(l.out_nr, 0, "the device is not listed there");
 	is(net_grant(fd, 0, UID_ALICE, 1, 2), -ENOENT, "nor can it be granted");
+	is(net_grants(fd, index, &grant, 1, &nr), -ENOENT,
+	   "nor its grants be listed");
 	is(net_detach(fd, index), -ENOENT, "nor detached");
 	close(fd);
 	is(net_detach(root_fd, index), 0, "detach");
@@ -154,6 +159,64 @@ static int unprivileged(void *arg)
 	}
 	is(net_attach(fd, DEV), -EPERM, "nor as root of a namespace");
 	return 0;
+}
+
+/* A user sees what was granted to it, and no sign of the others. */
+static void sees(int fd, unsigned int index, const char *who)
+{
+	struct exo_net_grant_info seen[4] = {};
+	uint32_t nr = 77;
+
+	is(net_grants(fd, index, NULL, 0, &nr), -EMSGSIZE, "%s: no room", who);
+	is(nr, 1, "%s: one grant", who);
+	is(net_grants(fd, index, seen, 4, &nr), 0, "%s: listed", who);
+	ok(nr == 1 && seen[0].uid == UID_ALICE && seen[0].first_port == 80 &&
+	   seen[0].last_port == 81, "%s: its own", who);
+	is(seen[1].uid, 0, "%s: no other", who);
+}
+
+static int alice_sees(void *arg)
+{
+	unsigned int index = *(int *)arg;
+	int fd = exo_open();
+
+	sees(fd, index, "alice");
+	if (unshare(CLONE_NEWUSER))
+		skip("no user namespaces: %m");
+	else
+		sees(fd, index, "alice as root of a namespace");
+	close(fd);
+	return 0;
+}
+
+static int nobody_sees(void *arg)
+{
+	struct exo_net_grant_info seen[4] = {};
+	int fd = exo_open();
+	uint32_t nr = 77;
+
+	is(net_grants(fd, *(int *)arg, seen, 4, &nr), 0,
+	   "a user without a grant may ask");
+	is(nr, 0, "there are none for it");
+	is(seen[0].uid, 0, "none is told");
+	close(fd);
+	return 0;
+}
+
+static void try_seeing(int index)
+{
+	struct exo_net_grant_info seen[4];
+	uint32_t nr;
+
+	is(net_attach(root_fd, DEV), 0, "attach");
+	net_grant(root_fd, 0, UID_BOB, 1, 65535);
+	net_grant(root_fd, 0, UID_ALICE, 80, 81);
+	net_grant(root_fd, 0, 0, 443, 443);
+	as_user(UID_ALICE, alice_sees, &index);
+	as_user(5555, nobody_sees, &index);
+	is(net_grants(root_fd, index, seen, 4, &nr), 0, "root asks");
+	is(nr, 3, "root sees all");
+	is(net_detach(root_fd, index), 0, "detach");
 }
 
 /* ------------------------------------------------- killed in full flight */
@@ -334,6 +397,7 @@ int main(void)
 	is(as_user(UID_ALICE, unprivileged, &index), 0, "alice is done");
 	try_attach_rules();
 	try_namespaces();
+	try_seeing(index);
 	try_renamed();
 	sh("ip link set " DEV " address 02:00:00:00:00:01");
 	try_moved();

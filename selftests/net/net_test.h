@@ -156,6 +156,20 @@ MAYBE_UNUSED static long net_grant(int fd, uint32_t flags, uid_t uid,
 	return exo_ioctl(fd, EXO_CMD_NET_GRANT, &g);
 }
 
+MAYBE_UNUSED static long net_grants(int fd, unsigned int ifindex,
+				    struct exo_net_grant_info *array,
+				    uint32_t room, uint32_t *nr)
+{
+	struct exo_net_grant_list l = {
+		.size = sizeof(l), .ifindex = ifindex,
+		.array = (uintptr_t)array, .nr = room,
+	};
+	long rc = exo_ioctl(fd, EXO_CMD_NET_GRANT_LIST, &l);
+
+	*nr = l.out_nr;
+	return rc;
+}
+
 /* The counters of the first attached device. */
 MAYBE_UNUSED static struct exo_net_info net_info(int fd)
 {

@@ -21,6 +21,7 @@ static const struct {
 	{ EXO_FEATURE_PLACEMENT, "placement" },
 	{ EXO_FEATURE_EVENT, "event" },
 	{ EXO_FEATURE_POLICY, "policy" },
+	{ EXO_FEATURE_GRANT_LIST, "grant-list" },
 };
 
 #define NR_FEATURES	(sizeof(features) / sizeof(*features))

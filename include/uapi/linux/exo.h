@@ -56,7 +56,7 @@
  * EFAULT may also mean that the answer alone could not be written. A new handle
  * is then closed again; any other effect stays: a grant is given, a disk or
  * device is attached, an extent exists under its owner's name. The lists show
- * all of these but grants.
+ * all of these.
  */
 
 #define EXO_DEVICE_PATH		"/dev/exo"
@@ -74,6 +74,7 @@ enum {
 	EXO_NR_DISK_DETACH,
 	EXO_NR_DISK_LIST,
 	EXO_NR_DISK_GRANT,
+	EXO_NR_DISK_GRANT_LIST,
 
 	EXO_NR_EXTENT_CREATE = 0x98,
 	EXO_NR_EXTENT_OPEN,
@@ -88,6 +89,7 @@ enum {
 	EXO_NR_NET_DETACH,
 	EXO_NR_NET_LIST,
 	EXO_NR_NET_GRANT,
+	EXO_NR_NET_GRANT_LIST,
 
 	EXO_NR_FLOW_BIND = 0xB0,
 	EXO_NR_FLOW_KICK,
@@ -116,6 +118,7 @@ enum {
 #define EXO_CMD_DISK_DETACH	_IO(EXO_IOC_TYPE, EXO_NR_DISK_DETACH)
 #define EXO_CMD_DISK_LIST	_IO(EXO_IOC_TYPE, EXO_NR_DISK_LIST)
 #define EXO_CMD_DISK_GRANT	_IO(EXO_IOC_TYPE, EXO_NR_DISK_GRANT)
+#define EXO_CMD_DISK_GRANT_LIST	_IO(EXO_IOC_TYPE, EXO_NR_DISK_GRANT_LIST)
 #define EXO_CMD_EXTENT_CREATE	_IO(EXO_IOC_TYPE, EXO_NR_EXTENT_CREATE)
 #define EXO_CMD_EXTENT_OPEN	_IO(EXO_IOC_TYPE, EXO_NR_EXTENT_OPEN)
 #define EXO_CMD_EXTENT_DELETE	_IO(EXO_IOC_TYPE, EXO_NR_EXTENT_DELETE)
@@ -127,6 +130,7 @@ enum {
 #define EXO_CMD_NET_DETACH	_IO(EXO_IOC_TYPE, EXO_NR_NET_DETACH)
 #define EXO_CMD_NET_LIST	_IO(EXO_IOC_TYPE, EXO_NR_NET_LIST)
 #define EXO_CMD_NET_GRANT	_IO(EXO_IOC_TYPE, EXO_NR_NET_GRANT)
+#define EXO_CMD_NET_GRANT_LIST	_IO(EXO_IOC_TYPE, EXO_NR_NET_GRANT_LIST)
 #define EXO_CMD_FLOW_BIND	_IO(EXO_IOC_TYPE, EXO_NR_FLOW_BIND)
 #define EXO_CMD_FLOW_KICK	_IO(EXO_IOC_TYPE, EXO_NR_FLOW_KICK)
 #define EXO_CMD_CAP_DERIVE	_IO(EXO_IOC_TYPE, EXO_NR_CAP_DERIVE)
@@ -164,6 +168,7 @@ struct exo_uring_cmd {
 #define EXO_FEATURE_PLACEMENT	(1ULL << 6)	/* node, colour, pool, FRAME_INFO */
 #define EXO_FEATURE_EVENT	(1ULL << 7)	/* events, visible revocation, info pages */
 #define EXO_FEATURE_POLICY	(1ULL << 8)	/* EXO_CMD_POLICY_* */
+#define EXO_FEATURE_GRANT_LIST	(1ULL << 9)	/* EXO_CMD_*_GRANT_LIST */
 
 /**
  * struct exo_query - EXO_CMD_QUERY: what this module can do
@@ -925,6 +930,40 @@ struct exo_disk_grant {
 };
 
 /**
+ * struct exo_disk_grant_info - one grant on a disk
+ * @uid: the user, in the initial user namespace
+ * @reserved: zero
+ * @max_blocks: most blocks that user's extents may hold together
+ */
+struct exo_disk_grant_info {
+	__u32 uid;
+	__u32 reserved;
+	__aligned_u64 max_blocks;
+};
+
+/**
+ * struct exo_disk_grant_list - EXO_CMD_DISK_GRANT_LIST
+ * @size: sizeof(struct exo_disk_grant_list)
+ * @flags: must be zero
+ * @disk: the disk
+ * @reserved: must be zero
+ * @array: user pointer to @nr entries of struct exo_disk_grant_info
+ * @nr: room in the array
+ * @out_nr: grants. Errors: EMSGSIZE
+ *
+ * All with CAP_SYS_ADMIN, else that of the user of the caller's env alone.
+ */
+struct exo_disk_grant_list {
+	__u32 size;
+	__u32 flags;
+	__u32 disk;
+	__u32 reserved;
+	__aligned_u64 array;
+	__u32 nr;
+	__u32 out_nr;
+};
+
+/**
  * struct exo_extent_create - EXO_CMD_EXTENT_CREATE: take blocks of a disk
  * @size: sizeof(struct exo_extent_create)
  * @flags: must be zero
@@ -1264,6 +1303,41 @@ struct exo_net_grant {
 	__u16 first_port;
 	__u16 last_port;
 	__u32 reserved;
+};
+
+/**
+ * struct exo_net_grant_info - one grant on a device
+ * @uid: the user, in the initial user namespace
+ * @first_port: first local port, host byte order
+ * @last_port: last local port, inclusive
+ */
+struct exo_net_grant_info {
+	__u32 uid;
+	__u16 first_port;
+	__u16 last_port;
+};
+
+/**
+ * struct exo_net_grant_list - EXO_CMD_NET_GRANT_LIST
+ * @size: sizeof(struct exo_net_grant_list)
+ * @flags: must be zero
+ * @ifindex: an attached device of the env's network namespace
+ * @reserved: must be zero
+ * @array: user pointer to @nr entries of struct exo_net_grant_info
+ * @nr: room in the array
+ * @out_nr: grants. Errors: EMSGSIZE
+ *
+ * All with CAP_NET_ADMIN in the initial user namespace, else those of the user
+ * of the caller's env.
+ */
+struct exo_net_grant_list {
+	__u32 size;
+	__u32 flags;
+	__u32 ifindex;
+	__u32 reserved;
+	__aligned_u64 array;
+	__u32 nr;
+	__u32 out_nr;
 };
 
 /* -------------------------------------------------------- packets: flows */

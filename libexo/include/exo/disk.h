@@ -70,6 +70,17 @@ int exo_disk_grant(struct exo_env *env, __u32 disk, uid_t uid,
  */
 int exo_disk_revoke(struct exo_env *env, __u32 disk, uid_t uid);
 
+/**
+ * exo_disk_grant_list() - who may create extents on a disk
+ * @env: the env; with CAP_SYS_ADMIN all grants, else its user's own
+ * @disk: identifier
+ * @out_grants: an array for free(3); NULL when there are none
+ *
+ * Return: how many; -ENOENT no such disk; -ENOTTY an older module; -ENOMEM.
+ */
+int exo_disk_grant_list(struct exo_env *env, __u32 disk,
+			struct exo_disk_grant_info **out_grants);
+
 #ifdef __cplusplus
 }
 #endif

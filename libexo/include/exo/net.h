@@ -62,6 +62,17 @@ int exo_net_grant(struct exo_env *env, __u32 ifindex, uid_t uid,
 int exo_net_revoke(struct exo_env *env, __u32 ifindex, uid_t uid,
 		   __u16 first_port, __u16 last_port);
 
+/**
+ * exo_net_grant_list() - who may bind flows on a device
+ * @env: the env; with CAP_NET_ADMIN all grants, else its user's own
+ * @ifindex: the device
+ * @out_grants: an array for free(3); NULL when there are none
+ *
+ * Return: how many; -ENOENT not attached; -ENOTTY an older module; -ENOMEM.
+ */
+int exo_net_grant_list(struct exo_env *env, __u32 ifindex,
+		       struct exo_net_grant_info **out_grants);
+
 #ifdef __cplusplus
 }
 #endif
