@@ -53,7 +53,7 @@ wait
 # Policy
 like "none set" "$(try "$e" policy list)" '^=0$'
 like "a user may not" "$(as alice policy set alice --max-pages 10)" 'only root.*sudo'
-like "nor list" "$(as alice policy list)" 'only root'
+like "nor see what others were" "$(as alice policy list)" 'is shown to root'
 like "a limit" "$(try "$e" policy set alice --max-pages 10)" '^=0$'
 like "and a right beside it" "$(try "$e" policy set alice --allow numbers)" '^=0$'
 like "both are listed" "$("$e" policy list)" '^alice +10 +numbers$'

@@ -11,7 +11,7 @@ cd /exo || exit 1
 
 e=/exo/build/exoctl
 as() { runuser -u "$1" -- "$e" "${@:2}" 2>&1; echo "=$?"; }
-apply() { "$e" policy apply "$p" 2>&1; echo "=$?"; }
+apply() { "$e" policy apply "$p" "$@" 2>&1; echo "=$?"; }
 dir=$(mktemp -d)
 p=$dir/policy
 
@@ -51,26 +51,96 @@ like "another disk than was meant" "$(apply)" "$p:2: the disk on /dev/vda is not
 is "it is detached again" "$("$e" disk list | wc -l)" 1
 like "grants on it are errors" "$(apply)" "$p:3: no disk site is attached"
 "$e" disk format /dev/vda --name site --force >/dev/null
-like "it is applied" "$(apply)" 'applied: 7 rules, 1 newly'
+"$e" net detach eth0
+"$e" policy forget alice
+out=$(apply --dry-run)
+like "it would be applied" "$out" 'would be applied: 7 rules, 2 newly attached, 5 newly granted, 0 w'
+like "the disk would be attached" "$out" '^would attach /dev/vda as disk site$'
+like "and granted" "$out" '^would grant 2048 blocks of disk site to alice$'
+like "and the device" "$out" '^would attach eth0, lane direct$'
+like "and ports of it" "$out" '^would grant port 8000-8100 of eth0 to bob$'
+like "and limits set" "$out" '^would set the policy of alice$'
+is "nothing was attached" "$("$e" disk list | wc -l) $("$e" net list | wc -l)" "1 1"
+is "nothing was set" "$("$e" policy list --json | tr -d ' \n')" '{"policies":[],"grants":[]}'
+out=$(apply)
+like "it is applied" "$out" 'applied: 7 rules, 2 newly attached, 5 newly granted, 0 w'
+like "it says what it did" "$out" '^granted 2048 blocks of disk site to alice$'
 like "by its exit status" "$(apply)" '^=0$'
-like "again: nothing is new" "$(apply)" 'applied: 7 rules, 0 newly'
+like "again: nothing is new" "$(apply)" 'applied: 7 rules, 0 newly attached, 0 newly granted, 0 w'
+is "nor said to be" "$(apply | wc -l)" 2
 like "what was granted" "$(as alice extent create site docs --size 8M)" '^=0$'
 like "no more" "$(as alice extent create site more --size 4K)" 'more blocks than'
 like "the other's" "$(as bob extent create site b --size 1M)" '^=0$'
 sed -i 's/alice 8M/alice 9M/' "$p"
-apply >/dev/null
+like "a larger one is told" "$(apply)" '^granted 2304 blocks of disk site to alice$'
 like "a larger grant replaces it" \
 	"$(as alice extent create site more --size 1M)" '^=0$'
 like "ports, once however often it is applied" \
 	"$("$e" net revoke eth0 alice 80 2>&1; echo "=$?")" '^=0$'
 like "really" "$("$e" net revoke eth0 alice 80 2>&1)" 'no such grant'
-users() { "$e" policy list --json | tr -d ' \n'; }
+users() { "$e" policy list --json | tr -d ' \n' | sed 's/,"grants":.*/}/'; }
 is "a user's memory" "$(users)" \
 	'{"policies":[{"uid":1001,"max_pages":256,"allow":[]}]}'
 sed -i 's/^max-memory = 1M/max-memory = 2M\nallow = numbers/' "$p"
 apply >/dev/null
 is "more of it, and physical numbers" "$(users)" \
 	'{"policies":[{"uid":1001,"max_pages":512,"allow":["numbers"]}]}'
+apply >/dev/null
+grants() {
+	vm-host python3 -c '
+import json, sys
+for g in sorted(json.loads(sys.argv[1])["grants"], key=str):
+    del g["kind"]
+    print(*g.values(), end="; ")' "$("$e" policy list --json)"
+}
+is "all is listed" "$(grants)" \
+	"site 1001 2304; site 1002 256; eth0 1001 80 80; eth0 1002 8000 8100; "
+out=$("$e" policy list)
+like "for people: a disk" "$out" '^site +alice +2304 +9\.0M$'
+like "a device" "$out" '^eth0 +bob +8000-8100$'
+out=$(as alice policy list)
+like "a user sees her own" "$out" '^site +alice +2304'
+like "and is told so" "$out" 'is shown to root'
+is "not the other's" "$(grep -cE 'bob|1002|8000' <<<"$out")" 0
+
+# What a file does not name any more is withdrawn.
+cp "$p" "$dir/all"
+"$e" disk grant site 5555 --size 1M
+"$e" policy set bob --max-pages 7
+"$e" net grant eth0 alice 81
+grep -v 1002 "$dir/all" | sed '/^\[user/,/^allow/d; s/8000-8100/8000-8101/' >"$p"
+before=$(grants; users)
+out=$(apply --dry-run)
+like "a dry run says it" "$out" 'would be applied: 5 rules, 0 newly attached, 1 newly granted, 6 w'
+like "of a disk" "$out" '^would withdraw 256 blocks of disk site from bob$'
+is "and does nothing" "$(grants; users)" "$before"
+like "the same for programs" "$("$e" policy apply "$p" --dry-run --json)" \
+	'"change": "withdraw", "kind": "disk-grant", "subject": "site", "uid": 1002, "nr_blocks": 256'
+out=$(apply)
+like "it is done" "$out" 'is applied: 5 rules, 0 newly attached, 1 newly granted, 6 withdrawn$'
+like "a user of a disk" "$out" '^withdrew 256 blocks of disk site from bob$'
+like "what was given by hand" "$out" '^withdrew 256 blocks of disk site from 5555$'
+like "a range that is another now" "$out" '^withdrew port 8000-8100 of eth0 from bob$'
+like "a port" "$out" '^withdrew port 81 of eth0 from alice$'
+like "a user that had a section" "$out" '^forgot the policy of alice$'
+like "one that never had" "$out" '^forgot the policy of bob$'
+is "the rest stays" "$(grants)" \
+	"site 1001 2304; eth0 1001 80 80; eth0 1002 8000 8101; "
+is "no user is left" "$(users)" '{"policies":[]}'
+like "bob cannot take more" "$(as bob extent create site c --size 4K)" 'no grant'
+like "but keeps what he has" "$(as bob extent list site)" ' bob +b$'
+like "it is what the file says" "$(apply)" '0 newly attached, 0 newly granted, 0 withdrawn$'
+sed -i 's/disk site/disk elsewhere/; s/^device.*//' "$p"
+out=$(apply)
+like "a rule that fails" "$out" "$p:3: no disk elsewhere is attached"
+like "keeps nobody else's" "$out" '^withdrew 2304 blocks of disk site from alice$'
+like "and is told by the status" "$out" '^=1$'
+: >"$p"
+like "an empty file leaves nothing" "$(apply)" ' 2 withdrawn$'
+is "nothing" "$(grants)" ""
+cp "$dir/all" "$p"
+like "all of it again" "$(apply)" ' 5 newly granted, 0 withdrawn$'
+
 chmod 666 "$p"
 like "not if others can change it" "$(apply)" 'chmod go-w'
 chmod 644 "$p"
@@ -82,7 +152,7 @@ sed -i 's/eth0/eth7/' "$p"
 like "no such device" "$(apply)" "$p:9: there is no network device eth7"
 cp "$p" "$dir/hers" && chown alice "$dir/hers"
 like "not by a user" "$(as alice policy apply "$dir/hers")" \
-	"$dir/hers:3: cannot grant .*only root"
+	'cannot list what was given: only root'
 
 # Metrics
 m=$("$e" metrics)
@@ -117,6 +187,7 @@ like "a user may ask" "$(as alice metrics)" '^exo_up 1$'
 	"$e" extent list site --json
 	"$e" net list --json
 	"$e" policy check --json "$p"
+	"$e" policy list --json
 	"$e" report --json "$dir/j.tar.gz"
 	"$e" net detach eth0
 	"$e" net attach eth0 --json
@@ -144,7 +215,7 @@ header = open("include/uapi/linux/exo.h").read()
 known = set(re.findall(r"^\.Va (\w+)", manual, re.M))
 known |= set(re.findall(r"\bout_(?:nr_)?(\w+);", header))
 known |= set(re.findall(r"\bout_(\w+);", header))
-print(n, sorted(words - known))' "$(cat "$dir/json")" 2>&1)" "10 []"
+print(n, sorted(words - known))' "$(cat "$dir/json")" 2>&1)" "11 []"
 
 # Report
 echo '<6>exo: a line for the report' >/dev/kmsg

@@ -54,7 +54,7 @@ int env_list(const struct command *cmd, int argc, char **argv);
 int frame_test(const struct command *cmd, int argc, char **argv);
 int policy_user_set(const struct command *cmd, int argc, char **argv);
 int policy_user_forget(const struct command *cmd, int argc, char **argv);
-int policy_user_list(const struct command *cmd, int argc, char **argv);
+int policy_list(const struct command *cmd, int argc, char **argv);
 int env_revoke(const struct command *cmd, int argc, char **argv);
 int doctor(const struct command *cmd, int argc, char **argv);
 int metrics(const struct command *cmd, int argc, char **argv);

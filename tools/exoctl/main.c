@@ -98,14 +98,17 @@ static const struct command commands[] = {
 	{ "policy", "forget", "USER",
 	  "as if nothing had been set for a user", NULL, policy_user_forget },
 	{ "policy", "list", "[--json]",
-	  "list the users for whom something is set", NULL, policy_user_list },
+	  "list what users were given: limits, blocks of disks, ports",
+	  "Root sees all, a user its own grants.", policy_list },
 	{ "policy", "check", "FILE [--json]",
 	  "look for errors in a policy file",
 	  "Needs neither the module nor root.", policy_check },
-	{ "policy", "apply", "FILE [--json]",
-	  "attach and grant what a policy file says",
-	  "What is so already stays; what it does not name is not withdrawn.\n"
-	  "Nothing is applied if the file has an error.", policy_apply },
+	{ "policy", "apply", "FILE [--dry-run] [--json]",
+	  "make what users have what a policy file says",
+	  "Attaches and grants what it names; what is so already stays. Grants\n"
+	  "and limits that it does not name are withdrawn. With --dry-run it\n"
+	  "only says what it would do. Nothing is applied if the file has an\n"
+	  "error.", policy_apply },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(*commands))

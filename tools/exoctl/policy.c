@@ -46,7 +46,10 @@ void policy_complain(struct policy *policy, unsigned int line,
 {
 	va_list ap;
 
-	fprintf(stderr, "%s:%u: ", policy->path, line);
+	if (line)
+		fprintf(stderr, "%s:%u: ", policy->path, line);
+	else
+		fprintf(stderr, "%s: ", policy->path);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);

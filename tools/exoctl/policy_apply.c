@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * exoctl policy. Giving what is given already changes nothing, so a policy can
- * be applied as often as one likes. What it does not name is not withdrawn.
+ * exoctl policy apply: what users have becomes what the file says. What is so
+ * already stays; then what the file does not name is withdrawn. That order
+ * leaves no moment in which somebody lacks what both the old file and the new
+ * one give.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +25,14 @@
  * struct applying - what the rules are applied with
  * @policy: the rules
  * @env: open
- * @nr_attached: disks and devices that were not attached before
+ * @before: what had been given when the first rule was looked at
+ * @changes: what was changed since, or would have been
  */
 struct applying {
 	struct policy *policy;
 	struct exo_env *env;
-	unsigned int nr_attached;
+	struct state before;
+	struct changes *changes;
 };
 
 static const char *reason(int rc)
@@ -38,6 +42,18 @@ static const char *reason(int rc)
 	if (rc == -ENOTTY)
 		return "the module is too old for that; load a newer one";
 	return strerror(-rc);
+}
+
+static bool dry(const struct applying *a)
+{
+	return a->changes->dry_run;
+}
+
+static void note(struct applying *a, enum change_kind kind,
+		 const struct rule *r)
+{
+	if (change_add(a->changes, kind, r))
+		policy_complain(a->policy, r->line, "no memory to tell of it");
 }
 
 /* Attaches, and takes the device back if it is another disk than meant. */
@@ -68,48 +84,99 @@ static void attach_disk(struct applying *a, const struct rule *r)
 				r->subject);
 		return;
 	}
-	a->nr_attached++;
+	note(a, CHANGE_ATTACH, r);
+}
+
+/* The same, as far as that can be told without doing it. */
+static void try_device(struct applying *a, const struct rule *r)
+{
+	if (access(r->device, R_OK | W_OK))
+		policy_complain(a->policy, r->line, "cannot open %s: %s",
+				r->device, strerror(errno));
+	else
+		note(a, CHANGE_ATTACH, r);
+}
+
+/* A dry run has not attached what a line before this one would attach. */
+static bool would_be_attached(const struct applying *a, const struct rule *r,
+			      enum rule_kind kind)
+{
+	const struct rule *o;
+
+	for (o = a->policy->rules; dry(a) && o < r; o++)
+		if (o->kind == kind && !strcmp(o->subject, r->subject))
+			return true;
+	return false;
 }
 
 /* false if it is not there, or that cannot be told, which was said */
-static bool find_disk(struct applying *a, const struct rule *r,
-		      struct exo_disk_info *disk)
+static bool find_disk(struct applying *a, struct rule *r)
 {
-	int rc = exo_disk_find(a->env, r->subject, disk);
+	struct exo_disk_info disk;
+	int rc = exo_disk_find(a->env, r->subject, &disk);
 
-	if (rc == -ENOENT)
+	if (!rc)
+		r->target = disk.disk;
+	else if (rc == -ENOENT && would_be_attached(a, r, RULE_DISK_DEVICE))
+		return true;
+	else if (rc == -ENOENT)
 		policy_complain(a->policy, r->line, "no disk %s is attached",
 				r->subject);
 	else if (rc == -EEXIST)
 		policy_complain(a->policy, r->line, "several disks are called "
 				"%s; use the UUID", r->subject);
-	else if (rc)
+	else
 		policy_complain(a->policy, r->line, "cannot find the disk %s: "
 				"%s", r->subject, reason(rc));
 	return !rc;
 }
 
-static void apply_device(struct applying *a, const struct rule *r)
+static void apply_device(struct applying *a, struct rule *r)
 {
 	struct exo_disk_info disk;
 
-	if (exo_disk_find(a->env, r->subject, &disk) == -ENOENT)
-		attach_disk(a, r);
+	if (exo_disk_find(a->env, r->subject, &disk) != -ENOENT)
+		find_disk(a, r);
+	else if (dry(a))
+		try_device(a, r);
 	else
-		find_disk(a, r, &disk);
+		attach_disk(a, r);
 }
 
-static void apply_blocks(struct applying *a, const struct rule *r)
+/* Of the same thing to the same user; of ports those between the same bounds. */
+static bool same_grant(const struct rule *r, const struct rule *given)
 {
-	struct exo_disk_info disk;
-	int rc;
+	return r->kind == given->kind && r->uid == given->uid &&
+	       r->first_port == given->first_port &&
+	       r->last_port == given->last_port &&
+	       (r->target ? r->target == given->target :
+			    !strcmp(r->subject, given->subject));
+}
 
-	if (!find_disk(a, r, &disk))
+static bool given_already(const struct applying *a, const struct rule *r)
+{
+	const struct rule *given = a->before.grants;
+	const struct rule *end = given + a->before.nr_grants;
+
+	for (; r->target && given < end; given++)
+		if (same_grant(r, given) && r->nr_blocks == given->nr_blocks)
+			return true;
+	return false;
+}
+
+static void apply_blocks(struct applying *a, struct rule *r)
+{
+	int rc = 0;
+
+	if (!find_disk(a, r) || given_already(a, r))
 		return;
-	rc = exo_disk_grant(a->env, disk.disk, r->uid, r->nr_blocks);
+	if (!dry(a))
+		rc = exo_disk_grant(a->env, r->target, r->uid, r->nr_blocks);
 	if (rc)
 		policy_complain(a->policy, r->line, "cannot grant blocks of %s "
 				"to %s: %s", r->subject, r->user, reason(rc));
+	else
+		note(a, CHANGE_GRANT, r);
 }
 
 /* 0 if there is no such device, which was said */
@@ -146,25 +213,38 @@ static void apply_lane(struct applying *a, const struct rule *r)
 	rc = net_attached(a->env, ifindex);
 	if (rc > 0)
 		return;
-	if (!rc)
+	if (!rc && !dry(a))
 		rc = exo_net_attach(a->env, ifindex, r->lane);
 	if (rc)
 		policy_complain(a->policy, r->line, "cannot attach %s: %s; try "
 				"'exoctl net attach %s'", r->subject,
 				reason(rc), r->subject);
 	else
-		a->nr_attached++;
+		note(a, CHANGE_ATTACH, r);
 }
 
-static void apply_ports(struct applying *a, const struct rule *r)
+/* 0 or -errno */
+static int grant_ports(struct applying *a, const struct rule *r)
 {
-	unsigned int ifindex = device_index(a, r);
 	int rc;
 
-	if (!ifindex)
+	if (!dry(a))
+		return exo_net_grant(a->env, r->target, r->uid, r->first_port,
+				     r->last_port);
+	if (would_be_attached(a, r, RULE_NET_LANE))
+		return 0;
+	rc = net_attached(a->env, r->target);
+	return rc < 0 ? rc : rc ? 0 : -ENOENT;
+}
+
+static void apply_ports(struct applying *a, struct rule *r)
+{
+	int rc;
+
+	r->target = device_index(a, r);
+	if (!r->target || given_already(a, r))
 		return;
-	rc = exo_net_grant(a->env, ifindex, r->uid, r->first_port,
-			   r->last_port);
+	rc = grant_ports(a, r);
 	if (rc == -ENOENT)
 		policy_complain(a->policy, r->line, "%s is not attached; 'lane "
 				"= direct' before this line attaches it",
@@ -172,11 +252,26 @@ static void apply_ports(struct applying *a, const struct rule *r)
 	else if (rc)
 		policy_complain(a->policy, r->line, "cannot grant ports of %s "
 				"to %s: %s", r->subject, r->user, reason(rc));
+	else
+		note(a, CHANGE_GRANT, r);
 }
 
-static bool about_user(const struct rule *r)
+static bool about_user(const struct rule *r, uid_t uid)
 {
-	return r->kind == RULE_USER_MEMORY || r->kind == RULE_USER_ALLOW;
+	return (r->kind == RULE_USER_MEMORY || r->kind == RULE_USER_ALLOW) &&
+	       r->uid == uid;
+}
+
+static bool set_already(const struct applying *a, const struct exo_policy *set)
+{
+	const struct exo_policy *is = a->before.users;
+	const struct exo_policy *end = is + a->before.nr_users;
+
+	for (; is < end; is++)
+		if (is->uid == set->uid)
+			return is->allow == set->allow &&
+			       is->max_pages == set->max_pages;
+	return false;
 }
 
 /* The module takes all that is said of a user at once: with the first rule. */
@@ -186,10 +281,10 @@ static void apply_user(struct applying *a, const struct rule *r)
 	struct exo_policy set = { .uid = r->uid, .max_pages = ~0ULL };
 	const struct rule *o = a->policy->rules;
 	const struct rule *end = o + a->policy->nr_rules;
-	int rc;
+	int rc = 0;
 
 	for (; o < end; o++) {
-		if (!about_user(o) || o->uid != r->uid)
+		if (!about_user(o, r->uid))
 			continue;
 		if (o < r)
 			return;
@@ -197,13 +292,18 @@ static void apply_user(struct applying *a, const struct rule *r)
 			set.max_pages = o->bytes / page_bytes;
 		set.allow |= o->allow;
 	}
-	rc = exo_policy_set(a->env, &set, TAKE_MS);
+	if (set_already(a, &set))
+		return;
+	if (!dry(a))
+		rc = exo_policy_set(a->env, &set, TAKE_MS);
 	if (rc)
 		policy_complain(a->policy, r->line, "cannot set what %s may: "
 				"%s", r->subject, reason(rc));
+	else
+		note(a, CHANGE_SET, r);
 }
 
-static void apply_rule(struct applying *a, const struct rule *r)
+static void apply_rule(struct applying *a, struct rule *r)
 {
 	switch (r->kind) {
 	case RULE_DISK_DEVICE:
@@ -225,21 +325,99 @@ static void apply_rule(struct applying *a, const struct rule *r)
 	}
 }
 
-int policy_apply_rules(struct policy *policy, unsigned int *nr_attached)
+/* Is it in the file? A disk that could not be found is known by its name. */
+static bool grant_named(const struct policy *policy, const struct rule *given)
 {
-	struct applying a = { .policy = policy };
+	size_t i;
+
+	for (i = 0; i < policy->nr_rules; i++)
+		if (same_grant(&policy->rules[i], given))
+			return true;
+	return false;
+}
+
+static void withdraw(struct applying *a, const struct rule *given)
+{
+	bool disk = given->kind == RULE_DISK_GRANT;
+	int rc = 0;
+
+	if (!dry(a))
+		rc = disk ? exo_disk_revoke(a->env, given->target, given->uid) :
+			    exo_net_revoke(a->env, given->target, given->uid,
+					   given->first_port, given->last_port);
+	if (!rc)
+		note(a, CHANGE_WITHDRAW, given);
+	else if (rc != -ENOENT)		/* gone by itself meanwhile */
+		policy_complain(a->policy, given->line, "cannot withdraw the "
+				"grant of %s on %s: %s", given->user,
+				given->subject, reason(rc));
+}
+
+static bool user_named(const struct policy *policy, uid_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < policy->nr_rules; i++)
+		if (about_user(&policy->rules[i], uid))
+			return true;
+	return false;
+}
+
+static void forget(struct applying *a, uid_t uid)
+{
+	struct rule r = { .kind = RULE_USER_MEMORY, .uid = uid };
+	int rc = dry(a) ? 0 : exo_policy_forget(a->env, uid);
+
+	user_name(uid, r.subject, sizeof(r.subject));
+	if (!rc)
+		note(a, CHANGE_FORGET, &r);
+	else if (rc != -ENOENT)
+		policy_complain(a->policy, 0, "cannot forget the policy of %s: "
+				"%s", r.subject, reason(rc));
+}
+
+static void withdraw_others(struct applying *a)
+{
+	const struct state *before = &a->before;
+	size_t i;
+	int u;
+
+	for (i = 0; i < before->nr_grants; i++)
+		if (!grant_named(a->policy, &before->grants[i]))
+			withdraw(a, &before->grants[i]);
+	for (u = 0; u < before->nr_users; u++)
+		if (!user_named(a->policy, before->users[u].uid))
+			forget(a, before->users[u].uid);
+}
+
+/*
+ * Goes on after a rule that fails, so that one disk that is missing does not
+ * take everything else away at boot. Return: 0 or EXIT_FAILED.
+ */
+static int apply(struct policy *policy, struct changes *changes)
+{
+	struct applying a = { .policy = policy, .changes = changes };
 	size_t i;
 	int rc;
 
-	*nr_attached = 0;
 	rc = env_open(&a.env);
 	if (rc)
 		return rc;
+	rc = state_read(a.env, &a.before);
+	if (!rc && a.before.nr_users < 0)
+		rc = a.before.nr_users;
+	if (rc) {
+		rc = fail(rc, policy_why, "cannot list what was given");
+		goto out;
+	}
 	for (i = 0; i < policy->nr_rules; i++)
 		apply_rule(&a, &policy->rules[i]);
+	withdraw_others(&a);
+	rc = policy->nr_errors ? EXIT_FAILED : EXIT_OK;
+out:
+	state_free(&a.before);
 	exo_env_close(a.env);
-	*nr_attached = a.nr_attached;
-	return policy->nr_errors ? EXIT_FAILED : EXIT_OK;
+	return rc;
 }
 
 /* Whoever can write the file can grant himself what he likes. */
@@ -256,105 +434,71 @@ static int check_owner(const char *path)
 	return EXIT_FAILED;
 }
 
-static void applied_print(const struct policy *policy, unsigned int nr_attached,
-			  bool json)
+static void applied_print(const struct policy *policy, const struct changes *c)
+{
+	printf("%s %s applied: %zu rules, %u newly attached, %u newly granted, "
+	       "%u withdrawn\n", policy->path, c->dry_run ? "would be" : "is",
+	       policy->nr_rules, c->nr_of[CHANGE_ATTACH],
+	       c->nr_of[CHANGE_GRANT] + c->nr_of[CHANGE_SET],
+	       c->nr_of[CHANGE_WITHDRAW] + c->nr_of[CHANGE_FORGET]);
+}
+
+static void applied_json(const struct policy *policy, const struct changes *c)
 {
 	struct json j = { .f = stdout };
 
-	if (!json) {
-		printf("%s is applied: %zu rules, %u newly attached\n",
-		       policy->path, policy->nr_rules, nr_attached);
-		return;
-	}
 	json_open(&j, NULL, '{');
+	json_bool(&j, "dry_run", c->dry_run);
 	json_u64(&j, "nr_rules", policy->nr_rules);
-	json_u64(&j, "nr_attached", nr_attached);
+	json_u64(&j, "nr_attached", c->nr_of[CHANGE_ATTACH]);
+	json_u64(&j, "nr_granted",
+		 c->nr_of[CHANGE_GRANT] + c->nr_of[CHANGE_SET]);
+	json_u64(&j, "nr_withdrawn",
+		 c->nr_of[CHANGE_WITHDRAW] + c->nr_of[CHANGE_FORGET]);
+	changes_json(&j, c);
 	json_close(&j, '}');
+}
+
+static int take_apply_args(const struct command *cmd, int argc, char **argv,
+			   struct changes *changes)
+{
+	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{}
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return bad_option(cmd, argv);
+		if (c == 'd')
+			changes->dry_run = true;
+		else
+			changes->quiet = true;
+	}
+	return take_args(cmd, argc, argv, 1);
 }
 
 int policy_apply(const struct command *cmd, int argc, char **argv)
 {
+	struct changes changes = {};
 	struct policy policy;
-	unsigned int nr;
-	bool json;
 	int rc;
 
-	rc = take_json_args(cmd, argc, argv, 1, &json);
+	rc = take_apply_args(cmd, argc, argv, &changes);
 	if (!rc)
 		rc = check_owner(argv[optind]);
 	if (rc)
 		return rc;
 	rc = policy_read(&policy, argv[optind]);
 	if (!rc)
-		rc = policy_apply_rules(&policy, &nr);
-	if (!rc)
-		applied_print(&policy, nr, json);
-	policy_free(&policy);
-	return rc;
-}
-
-static void rule_json(struct json *j, const struct rule *r)
-{
-	static const char *const kinds[] = {
-		[RULE_DISK_DEVICE] = "disk-device",
-		[RULE_DISK_GRANT] = "disk-grant",
-		[RULE_NET_LANE] = "net-lane",
-		[RULE_NET_GRANT] = "net-grant",
-		[RULE_USER_MEMORY] = "user-memory",
-		[RULE_USER_ALLOW] = "user-allow",
-	};
-
-	json_open(j, NULL, '{');
-	json_u64(j, "line", r->line);
-	json_text(j, "kind", kinds[r->kind]);
-	json_text(j, "subject", r->subject);
-	if (r->kind == RULE_DISK_DEVICE)
-		json_text(j, "device", r->device);
-	else if (r->kind == RULE_NET_LANE)
-		json_text(j, "lane", lane_name(r->lane));
-	else
-		json_u64(j, "uid", r->uid);
-	if (r->kind == RULE_DISK_GRANT) {
-		json_u64(j, "nr_blocks", r->nr_blocks);
-	} else if (r->kind == RULE_NET_GRANT) {
-		json_u64(j, "first_port", r->first_port);
-		json_u64(j, "last_port", r->last_port);
-	} else if (r->kind == RULE_USER_MEMORY) {
-		json_u64(j, "bytes", r->bytes);
-	} else if (r->kind == RULE_USER_ALLOW) {
-		json_bool(j, "numbers", r->allow & EXO_ALLOW_NUMBERS);
-	}
-	json_close(j, '}');
-}
-
-static void policy_json(const struct policy *policy)
-{
-	struct json j = { .f = stdout };
-	size_t i;
-
-	json_open(&j, NULL, '{');
-	json_open(&j, "rules", '[');
-	for (i = 0; i < policy->nr_rules; i++)
-		rule_json(&j, &policy->rules[i]);
-	json_close(&j, ']');
-	json_close(&j, '}');
-}
-
-int policy_check(const struct command *cmd, int argc, char **argv)
-{
-	struct policy policy;
-	bool json;
-	int rc;
-
-	rc = take_json_args(cmd, argc, argv, 1, &json);
-	if (rc)
-		return rc;
-	rc = policy_read(&policy, argv[optind]);
-	if (!rc && json)
-		policy_json(&policy);
+		rc = apply(&policy, &changes);
+	if (!rc && changes.quiet)
+		applied_json(&policy, &changes);
 	else if (!rc)
-		printf("%s is right: %zu rules\n", argv[optind],
-		       policy.nr_rules);
+		applied_print(&policy, &changes);
+	changes_free(&changes);
 	policy_free(&policy);
 	return rc;
 }
