@@ -165,11 +165,18 @@ build/kmod-%/exo.ko: Kbuild $(KMOD_SRCS)
 	+$(call kbuild,$(@D),$*)
 	@touch $@
 
-# The module in which checks can be switched off, for tools/mutate alone.
-build/kmod-mutant-%/exo_mutant.ko: Kbuild $(KMOD_SRCS)
+# The modules in which checks can be switched off (tools/mutate), or all are
+# (benchmarks).  No kernel takes their vermagic unless it is forced.
+define unsafe_module
 	$(link_sources)
-	+$(call kbuild,$(@D),$*) EXO_MUTATE=1
-	@mv -f $(@D)/exo.ko $@
+	+$(call kbuild,$(@D),$*) EXO_CHECKS=$(1)
+	$(Q)LC_ALL=C sed 's/\x00vermagic=\([^ ]*\) SMP /\x00vermagic=\1 NOT /' $(@D)/exo.ko >$(tmp) $(whole)
+	@rm $(@D)/exo.ko
+endef
+build/kmod-mutant-%/exo_mutant.ko: Kbuild $(KMOD_SRCS)
+	$(call unsafe_module,mutant)
+build/kmod-unchecked-%/exo_unchecked.ko: Kbuild $(KMOD_SRCS)
+	$(call unsafe_module,unchecked)
 
 build/kmod-debug/exo.ko build/kmod-debug/tests/.made: tools/vm/debug-kernel tools/vm/debug.config
 ifneq ($(filter sid,$(KERNELS)),)

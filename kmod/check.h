@@ -13,13 +13,31 @@
  * exo_mutant.ko with EXO_MUTATE, where the parameter mutant=NAME switches one
  * check off: it passes whatever its condition says. That stands in for
  * compiling each check out in turn: one build, hundreds of mutants, and the
- * effects of a condition (an overflow check's sum) stay. Such a module is not
- * installed by anything, does not load without the parameter, and taints.
+ * effects of a condition (an overflow check's sum) stay.
+ *
+ * Benchmarks build exo_unchecked.ko with EXO_UNCHECKED, where every check
+ * passes: what exo.ko takes more is protection's share. Such modules are
+ * installed by nothing, taint, and have a vermagic that no kernel takes unless
+ * it is forced.
  */
 #ifndef EXO_KMOD_CHECK_H
 #define EXO_KMOD_CHECK_H
 
-#ifndef EXO_MUTATE
+#if defined(EXO_UNCHECKED)
+
+#include <linux/panic.h>
+#include <linux/printk.h>
+
+#define EXO_CHECK(name, cond) ((void)(cond), true)
+
+static inline int exo_check_init(void)
+{
+	pr_alert("exo: NOT SAFE: built without its checks, to be measured\n");
+	add_taint(TAINT_TEST, LOCKDEP_STILL_OK);
+	return 0;
+}
+
+#elif !defined(EXO_MUTATE)
 
 /* True if the check @name passes. */
 #define EXO_CHECK(name, cond) (cond)
