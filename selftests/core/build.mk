@@ -13,7 +13,7 @@ TESTS_VM += selftests/core/commands.c selftests/core/frames.c \
 TESTS_VM += selftests/core/cap.c selftests/core/cap_tree.c \
 	selftests/core/cap_expiry.c selftests/core/refusal.c \
 	selftests/core/cap_attack.c selftests/core/cap_io.c \
-	selftests/core/cap_race.c \
+	selftests/core/cap_race.c selftests/core/revoked.c \
 	selftests/core/model.c selftests/core/kill.c \
 	selftests/core/fail_nth_cap.c
 
@@ -27,4 +27,5 @@ selftests/core/uring_LIBS := -luring
 selftests/core/race_LIBS := -pthread
 selftests/core/cap_race_LIBS := -pthread
 selftests/core/cap_attack_LIBS := -luring
+selftests/core/revoked_LIBS := -luring
 selftests/core/cap_io_LIBS := -luring -pthread

@@ -348,6 +348,57 @@ static void test_in_flight(void)
 	close(alice);
 }
 
+/* Pages of a pool are another's: with a device they stay for as long. */
+static void test_pool_in_flight(void)
+{
+	static const uint64_t index[] = { 3, 1 };
+	int env = exo_open(), other = exo_open();
+	struct exo_frame_alloc f = {
+		.size = sizeof(f), .flags = EXO_FRAME_POOL, .nr_pages = 2,
+		.array = (uintptr_t)index,
+	};
+	struct exo_stats before = stats_get(env), now;
+	struct ring r = ring_new(env, 8);
+	struct exo_io io;
+	uint64_t start, *p;
+	uint32_t x;
+
+	if (extent_create(env, slow_disk, "pool", DATA_START, 4, 0600, &x))
+		bail("EXTENT_CREATE");
+	f.pool = frame_new(env, 4);
+	if (exo_ioctl(env, EXO_CMD_FRAME_ALLOC, &f))
+		bail("FRAME_ALLOC from a pool");
+	p = cap_mapped(env, f.pool, 0, 4, RDWR);
+	memset(p, 0x5a, 4 * PAGE);
+	now = stats_get(env);
+	io = io_make(EXO_IO_READ, x, 0, 2, f.out_handle, 0);
+	is(io_submit(env, &r, &io, 1), 1, "a read into a pool's pages");
+	start = now_ms();
+	is(cap_revoke(env, f.pool, EXO_REVOKE_SELF), 2, "the pool is revoked");
+	is(touch(p, NULL), SIGBUS, "and mapped no more");
+	munmap(p, 4 * PAGE);
+	exo_close_handle(env, f.out_handle);
+	exo_close_handle(env, f.pool);
+	ok(now_ms() - start < 400, "without waiting (%d ms)",
+	   (int)(now_ms() - start));
+	is(io_submit(env, &r, &io, 1), -ENOENT, "no other read begins");
+	is(stats_get(env).out_nr_frame_pages, now.out_nr_frame_pages,
+	   "its pages are nobody else's");
+	p = cap_mapped(other, frame_new(other, 512), 0, 512, RDWR);
+	memset(p, 0xee, 512 * PAGE);
+	is(ring_next(&r).res, 2 * BLOCK, "the read ends");
+	for (x = 0; x < 512 * PAGE / 8 && p[x] == 0xeeeeeeeeeeeeeeeeULL; x++)
+		;
+	is(x, 512 * PAGE / 8, "in no newcomer's memory");
+	munmap(p, 512 * PAGE);
+	close(other);
+	ring_free(env, &r);
+	before.out_nr_envs--;
+	is(extent_delete(env, io.extent), 0, "the extent can be deleted");
+	ok(stats_wait(env, &before, 3000), "then the pages are free");
+	close(env);
+}
+
 static int run(void *arg)
 {
 	struct lent l = {};
@@ -361,8 +412,10 @@ static int run(void *arg)
 	test_stalled(&l, l.extent, "blocks");
 	test_stalled(&l, l.frame, "pages");
 	lent_end(&l);
-	if (slow_disk)
+	if (slow_disk) {
 		test_in_flight();
+		test_pool_in_flight();
+	}
 	return 0;
 }
 
