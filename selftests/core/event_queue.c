@@ -28,8 +28,24 @@ static void fill_env_list(int env, void *s)
 	(void)env;
 }
 
+static uint64_t matrix_asked;		/* id of an env */
+
+static void fill_env_ask(int env, void *s)
+{
+	struct exo_env_ask *a = s;
+
+	a->id = matrix_asked;
+	a->nr_pages = 1;
+	a->timeout_ms = 3600000;
+	(void)env;
+}
+
 static const size_t event_fd_reserved[] = {
 	offsetof(struct exo_event_fd, reserved),
+};
+
+static const size_t env_ask_reserved[] = {
+	offsetof(struct exo_env_ask, reserved),
 };
 
 static const struct matrix matrices[] = {
@@ -41,13 +57,45 @@ static const struct matrix matrices[] = {
 	  .size = sizeof(struct exo_env_list),
 	  .min = sizeof(struct exo_env_list), .fill = fill_env_list,
 	  .outputs = true },
+	{ .name = "ENV_ASK by a user", .cmd = EXO_CMD_ENV_ASK,
+	  .size = sizeof(struct exo_env_ask),
+	  .min = sizeof(struct exo_env_ask), .fill = fill_env_ask,
+	  .reserved = env_ask_reserved, .nr_reserved = 1, .result = -EPERM },
 };
+
+static const struct matrix root_matrix = {
+	.name = "ENV_ASK", .cmd = EXO_CMD_ENV_ASK,
+	.size = sizeof(struct exo_env_ask),
+	.min = sizeof(struct exo_env_ask), .fill = fill_env_ask,
+	.reserved = env_ask_reserved, .nr_reserved = 1,
+};
+
+/* Of an env that has a page to spare; what is right asks it, nothing else. */
+static void test_root_matrix(int env)
+{
+	struct info i = info_map(env);
+	uint32_t h = frame_new(env, EXO_ENV_MIN_PAGES + 1);
+	struct exo_event e;
+
+	matrix_asked = i.env->id;
+	is(i.env->nr_asked, 0, "nothing is asked for");
+	matrix_flags(env, &root_matrix);
+	is(i.env->nr_asked, 0, "nor by what is wrong with flags");
+	matrix_run(env, &root_matrix);
+	is(i.env->nr_asked, 1, "what is right asks for a page");
+	ok(next_event(env, 0, &e) && e.type == EXO_EVENT_RELEASE &&
+	   e.source == EXO_SOURCE_ADMIN && e.nr_pages == 1, "by an event");
+	ok(!has_event(env, 0), "by one");
+	exo_close_handle(env, h);
+	munmap((void *)i.global, EXO_INFO_BYTES);
+}
 
 static void test_matrix(int env)
 {
 	size_t i;
 
 	matrix_eventfd = eventfd(0, EFD_CLOEXEC);
+	/* Whom a user asks does not matter, nor whether there is such an env. */
 	for (i = 0; i < ARRAY_SIZE(matrices); i++)
 		matrix_run(env, &matrices[i]);
 	close(matrix_eventfd);
@@ -314,7 +362,8 @@ int main(void)
 
 	exo_setup();
 	/* One of root's, which alice may not see. */
-	env = exo_open();
+	env = env_nonblock();
+	test_root_matrix(env);
 	is(as_user(UID_ALICE, run, NULL), 0, "alice's process ended well");
 	close(env);
 	return done_testing();

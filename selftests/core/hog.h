@@ -8,7 +8,7 @@
 
 #include "event.h"
 
-/* Of the whole machine, since boot. */
+/* Of the whole machine, since boot; -1 if the kernel does not count. */
 MAYBE_UNUSED static long nr_oom_kills(void)
 {
 	char line[128];

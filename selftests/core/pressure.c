@@ -477,7 +477,10 @@ static void test_oom_killed(void)
 	eater = hog_start((struct appetite) { .nr_taken = ~0ULL }, &let_go);
 	ok(let_go < 0, "a hog that is never full");
 	is(hog_end(eater, let_go), 128 + SIGKILL, "is killed");
-	ok(nr_oom_kills() > kills, "by the OOM killer");
+	if (kills < 0)
+		skip("this kernel does not count what the OOM killer does");
+	else
+		ok(nr_oom_kills() > kills, "by the OOM killer");
 	is(h.info.env->nr_pages, EXO_ENV_MIN_PAGES,
 	   "after all but the minimum was taken");
 	is_taken_visibly(&h);
