@@ -21,8 +21,12 @@ struct exo_env;
 /* Largest frame: 1 GiB; below EXO_MAX_OBJECT_PAGES. */
 #define EXO_MAX_PAGES		(1U << 18)
 
-/* NORETRY: at the memcg's limit fail rather than call the OOM killer. */
-#define EXO_GFP_PAGES		(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
+/*
+ * NORETRY: at the memcg's limit fail rather than call the OOM killer. HARDWALL:
+ * from the nodes of the caller's cpuset alone, as a process's own pages.
+ */
+#define EXO_GFP_PAGES		(GFP_KERNEL_ACCOUNT | __GFP_HARDWALL | \
+				 __GFP_NORETRY | __GFP_NOWARN)
 
 /**
  * struct exo_place - where pages shall be

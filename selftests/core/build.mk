@@ -22,6 +22,9 @@ TESTS_VM += selftests/core/event_queue.c selftests/core/ask.c \
 	selftests/core/fail_nth_event.c selftests/core/placement.c \
 	selftests/core/pressure.c
 
+# Several NUMA nodes.
+TESTS_VM += selftests/core/numa.c
+
 selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring
 selftests/core/race_LIBS := -pthread

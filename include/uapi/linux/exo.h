@@ -485,7 +485,10 @@ struct exo_refusal {
  * is derived from the pool's capability: nothing is allocated or charged, and
  * it ends with that. @order must be 0 then, the pages are not zeroed.
  *
- * Charged to the opener's RLIMIT_MEMLOCK (per user) and to the caller's memcg.
+ * Charged to the opener's RLIMIT_MEMLOCK (per user) and to the caller's memcg,
+ * taken from the nodes of the caller's cpuset; a node that is full, or not
+ * among them, is ENOMEM, and no other node is taken instead.
+ *
  * A mapping is by page frame number: after the handle is closed a touch is
  * SIGBUS; get_user_pages users (O_DIRECT, fixed buffers) fail with EFAULT.
  *
