@@ -29,6 +29,32 @@ static long act_query(void)
 	return exo_ioctl(env, EXO_CMD_QUERY, &q);
 }
 
+static long act_stats(void)
+{
+	struct exo_stats s = { .size = sizeof(s) };
+
+	return exo_ioctl(env, EXO_CMD_STATS, &s);
+}
+
+static uint32_t doomed;
+
+/* What could not be closed is closed now; another is there for the next. */
+static void undo_close(long rc)
+{
+	struct exo_frame_alloc f;
+
+	if (rc)
+		exo_close_handle(env, doomed);
+	if (exo_alloc(env, 2, 0, &f))
+		bail("FRAME_ALLOC");
+	doomed = f.out_handle;
+}
+
+static long act_close(void)
+{
+	return exo_close_handle(env, doomed);
+}
+
 static long alloc(uint32_t nr_pages, uint32_t order)
 {
 	struct exo_frame_alloc f;
@@ -167,6 +193,8 @@ static void undo_mmap(long rc)
 static const struct target core_targets[] = {
 	{ "open", act_open, NULL, { ENFILE } },
 	{ "QUERY", act_query, NULL, {} },
+	{ "STATS", act_stats, NULL, {} },
+	{ "HANDLE_CLOSE", act_close, undo_close, {} },
 	{ "FRAME_ALLOC of a page", act_alloc_one, undo_handle, {} },
 	{ "FRAME_ALLOC of 600 pages", act_alloc_many, undo_handle, {} },
 	{ "FRAME_ALLOC of runs of 8", act_alloc_order, undo_handle, {} },
@@ -185,6 +213,8 @@ int main(void)
 	signal(SIGBUS, bus);
 	if (exo_alloc(env, 16, 0, &frame))
 		bail("FRAME_ALLOC");
+	undo_close(0);
 	SWEEP(core_targets);
+	exo_close_handle(env, doomed);
 	return fail_nth_end();
 }
