@@ -3,8 +3,10 @@
  * Command: the table of what a library may ask, and the dispatcher.
  *
  * Every struct is copied in once, zero-extended, with unknown bytes and flags
- * refused, and copied out once. A new capability or fd becomes visible only
- * after its number has reached the caller; if it cannot, it is dropped again.
+ * refused, and copied out once. A new capability, fd, disk or extent becomes
+ * visible only after the answer has reached the caller; if it cannot, it is
+ * dropped again. A command without an answer writes nothing to the caller, so
+ * that nothing can go wrong once it has acted.
  */
 #include <linux/file.h>
 #include <linux/nospec.h>
@@ -28,6 +30,7 @@
  * @min_bytes: smallest size ever published
  * @flags: known flag bits
  * @inline_ok: quick enough to run in io_uring's submission itself
+ * @no_answer: the struct has no out_* member: nothing is written back
  * @handler: the command
  * @uring: set if the io_uring command completes on its own, later
  */
@@ -36,6 +39,7 @@ struct exo_ioctl_op {
 	u32 min_bytes;
 	u32 flags;
 	bool inline_ok;
+	bool no_answer;
 	int (*handler)(struct exo_command *cmd);
 	int (*uring)(struct exo_env *env, struct io_uring_cmd *ioucmd,
 		     const void __user *arg, unsigned int issue_flags);
@@ -51,7 +55,8 @@ struct exo_ioctl_op {
 static const struct exo_ioctl_op ioctl_ops[] = {
 	OP(EXO_NR_QUERY, exo_query, out_reserved, exo_query,
 	   .inline_ok = true),
-	OP(EXO_NR_HANDLE_CLOSE, exo_handle_close, reserved, exo_handle_close),
+	OP(EXO_NR_HANDLE_CLOSE, exo_handle_close, reserved, exo_handle_close,
+	   .no_answer = true),
 	OP(EXO_NR_STATS, exo_stats, out_nr_netdevs, exo_stats,
 	   .inline_ok = true),
 	OP(EXO_NR_FRAME_ALLOC, exo_frame_alloc, out_mmap_offset,
@@ -59,10 +64,11 @@ static const struct exo_ioctl_op ioctl_ops[] = {
 	   .flags = EXO_FRAME_NODE | EXO_FRAME_COLOUR | EXO_FRAME_POOL),
 	OP(EXO_NR_FRAME_INFO, exo_frame_info, out_reserved, exo_frame_info),
 	OP(EXO_NR_DISK_ATTACH, exo_disk_attach, out_disk, exo_disk_attach),
-	OP(EXO_NR_DISK_DETACH, exo_disk_detach, reserved, exo_disk_detach),
+	OP(EXO_NR_DISK_DETACH, exo_disk_detach, reserved, exo_disk_detach,
+	   .no_answer = true),
 	OP(EXO_NR_DISK_LIST, exo_disk_list, out_nr, exo_disk_list),
 	OP(EXO_NR_DISK_GRANT, exo_disk_grant, max_blocks, exo_disk_grant,
-	   .flags = EXO_GRANT_REVOKE),
+	   .flags = EXO_GRANT_REVOKE, .no_answer = true),
 	OP(EXO_NR_DISK_GRANT_LIST, exo_disk_grant_list, out_nr,
 	   exo_disk_grant_list),
 	OP(EXO_NR_EXTENT_CREATE, exo_extent_create, out_reserved,
@@ -70,17 +76,19 @@ static const struct exo_ioctl_op ioctl_ops[] = {
 	OP(EXO_NR_EXTENT_OPEN, exo_extent_open, out_nr_blocks,
 	   exo_extent_open),
 	OP(EXO_NR_EXTENT_DELETE, exo_extent_delete, reserved,
-	   exo_extent_delete),
+	   exo_extent_delete, .no_answer = true),
 	OP(EXO_NR_EXTENT_LIST, exo_extent_list, out_nr, exo_extent_list),
 	OP(EXO_NR_CQ_CREATE, exo_cq_create, out_mmap_bytes, exo_cq_create),
 	OP(EXO_NR_IO_SUBMIT, exo_io_submit, out_reserved, exo_io_submit),
 	OP(EXO_NR_IO, exo_io, user_data, exo_io_wait,
-	   .flags = EXO_IO_F_FUA, .uring = exo_io_uring),
-	OP(EXO_NR_NET_ATTACH, exo_net_attach, lane, exo_net_attach),
-	OP(EXO_NR_NET_DETACH, exo_net_detach, reserved, exo_net_detach),
+	   .flags = EXO_IO_F_FUA, .no_answer = true, .uring = exo_io_uring),
+	OP(EXO_NR_NET_ATTACH, exo_net_attach, lane, exo_net_attach,
+	   .no_answer = true),
+	OP(EXO_NR_NET_DETACH, exo_net_detach, reserved, exo_net_detach,
+	   .no_answer = true),
 	OP(EXO_NR_NET_LIST, exo_net_list, out_nr, exo_net_list),
 	OP(EXO_NR_NET_GRANT, exo_net_grant, reserved, exo_net_grant,
-	   .flags = EXO_GRANT_REVOKE),
+	   .flags = EXO_GRANT_REVOKE, .no_answer = true),
 	OP(EXO_NR_NET_GRANT_LIST, exo_net_grant_list, out_nr,
 	   exo_net_grant_list),
 	OP(EXO_NR_FLOW_BIND, exo_flow_bind, out_rx_offset, exo_flow_bind),
@@ -95,10 +103,12 @@ static const struct exo_ioctl_op ioctl_ops[] = {
 	OP(EXO_NR_CAP_INFO, exo_cap_info, out_mmap_offset, exo_cap_info,
 	   .inline_ok = true),
 	OP(EXO_NR_ENV_LIST, exo_env_list, out_nr, exo_env_list),
-	OP(EXO_NR_ENV_ASK, exo_env_ask, reserved, exo_env_ask),
-	OP(EXO_NR_EVENT_FD, exo_event_fd, reserved, exo_event_fd),
+	OP(EXO_NR_ENV_ASK, exo_env_ask, reserved, exo_env_ask,
+	   .no_answer = true),
+	OP(EXO_NR_EVENT_FD, exo_event_fd, reserved, exo_event_fd,
+	   .no_answer = true),
 	OP(EXO_NR_POLICY_SET, exo_policy_set, reserved, exo_policy_set,
-	   .flags = EXO_GRANT_REVOKE),
+	   .flags = EXO_GRANT_REVOKE, .no_answer = true),
 	OP(EXO_NR_POLICY_LIST, exo_policy_list, out_nr, exo_policy_list),
 	OP(EXO_NR_REFUSAL, exo_refusal, out_nr, exo_refusal,
 	   .inline_ok = true),
@@ -136,8 +146,11 @@ static void settle_file(struct exo_command *cmd, int rc)
 	}
 }
 
+/* What the handle stands for is settled before the handle is. */
 static int settle(struct exo_command *cmd, int rc)
 {
+	if (cmd->settle)
+		cmd->settle(cmd->made, rc >= 0);
 	if (cmd->cap)
 		settle_cap(cmd, rc);
 	if (cmd->file)
@@ -174,7 +187,7 @@ static int run(struct exo_env *env, const struct exo_ioctl_op *op,
 	if (!EXO_CHECK(command_answer, bytes <= op->bytes))
 		bytes = op->bytes;
 	/* Also after an error: out_nr says what an array would need. */
-	if (copy_to_user(user_arg, arg, bytes) && rc >= 0)
+	if (!op->no_answer && copy_to_user(user_arg, arg, bytes) && rc >= 0)
 		rc = -EFAULT;
 	return settle(&cmd, rc);
 }

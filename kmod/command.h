@@ -24,6 +24,10 @@ struct io_uring_cmd;
  * @handle: its handle
  * @file: set by exo_command_install_file(): likewise
  * @fd: its number
+ * @settle: set by a handler, as its last step, that made something else: called
+ *          with @made, and with whether the answer has reached the caller: then
+ *          it publishes, without failing, else it undoes
+ * @made: for @settle
  * @uring: called through io_uring: must not sleep for long
  */
 struct exo_command {
@@ -33,6 +37,8 @@ struct exo_command {
 	u32 handle;
 	struct file *file;
 	int fd;
+	void (*settle)(void *made, bool answered);
+	void *made;
 	bool uring;
 };
 

@@ -293,19 +293,47 @@ static int disk_load(struct exo_disk *disk)
 	return rc;
 }
 
-static int disk_publish(struct exo_disk *disk)
+/* Undoes disk_load() and the claim. */
+static void disk_unload(struct exo_disk *disk)
+{
+	exo_catalogue_free(&disk->catalogue);
+	exo_bdev_release(&disk->claim);
+	exo_disk_put(disk);
+}
+
+/* An identifier that lookups and lists do not see yet. */
+static int disk_reserve(struct exo_disk *disk)
 {
 	int rc;
 
 	mutex_lock(&disks_lock);
-	rc = xa_alloc_cyclic(&disks, &disk->id, disk, XA_LIMIT(1, INT_MAX),
+	rc = xa_alloc_cyclic(&disks, &disk->id, NULL, XA_LIMIT(1, INT_MAX),
 			     &next_id, GFP_KERNEL);
 	mutex_unlock(&disks_lock);
-	if (rc < 0)
-		return rc;
+	return rc < 0 ? rc : 0;
+}
+
+/* Takes no memory: the place is there since the reservation. */
+static void __disk_publish(struct exo_disk *disk)
+{
+	lockdep_assert_held(&disks_lock);
+	WARN_ON_ONCE(xa_is_err(xa_store(&disks, disk->id, disk, GFP_KERNEL)));
 	atomic_inc(&nr_disks);
 	__module_get(THIS_MODULE);
-	return 0;
+}
+
+static void settle_attach(void *made, bool answered)
+{
+	struct exo_disk *disk = made;
+
+	mutex_lock(&disks_lock);
+	if (answered)
+		__disk_publish(disk);
+	else
+		xa_erase(&disks, disk->id);
+	mutex_unlock(&disks_lock);
+	if (!answered)
+		disk_unload(disk);
 }
 
 /**
@@ -338,14 +366,16 @@ int exo_disk_attach(struct exo_command *cmd)
 	rc = disk_load(disk);
 	if (rc)
 		goto err_claim;
-	rc = disk_publish(disk);
-	if (rc)
-		goto err_catalogue;
+	rc = disk_reserve(disk);
+	if (rc) {
+		disk_unload(disk);
+		return rc;
+	}
 	arg->out_disk = disk->id;
+	cmd->made = disk;
+	cmd->settle = settle_attach;
 	return 0;
 
-err_catalogue:
-	exo_catalogue_free(&disk->catalogue);
 err_claim:
 	exo_bdev_release(&disk->claim);
 err_put:

@@ -207,7 +207,8 @@ static void set_state(struct exo_record *record, u32 state)
 /*
  * Write an admitted record to the device and zero its blocks. On failure the
  * record is expelled, unless the entry stands on the device and cannot be
- * taken back: then it stays, owned and to be zeroed.
+ * taken back: then it stays, owned and to be zeroed. After success nobody can
+ * open it yet.
  */
 static int make_durable(struct exo_catalogue *cat, struct exo_record *record)
 {
@@ -217,15 +218,25 @@ static int make_durable(struct exo_catalogue *cat, struct exo_record *record)
 	if (rc)
 		goto err_expel;
 	rc = exo_catalogue_zero(cat, record);
-	if (!rc) {
-		set_state(record, EXO_ENTRY_CLEAN);
-		return 0;
-	}
-	if (exo_catalogue_write(cat, record, EXO_ENTRY_FREE))
+	if (!rc || exo_catalogue_write(cat, record, EXO_ENTRY_FREE))
 		return rc;
 err_expel:
 	expel(record);
 	return rc;
+}
+
+/* One that cannot be taken off the device again stays, under its name. */
+static void settle_create(void *made, bool answered)
+{
+	struct exo_record *record = made;
+
+	if (answered ||
+	    exo_catalogue_write(&record->disk->catalogue, record,
+				EXO_ENTRY_FREE))
+		set_state(record, EXO_ENTRY_CLEAN);
+	else
+		expel(record);
+	exo_record_put(record);
 }
 
 static int create(struct exo_command *cmd, struct exo_disk *disk,
@@ -243,15 +254,21 @@ static int create(struct exo_command *cmd, struct exo_disk *disk,
 		return rc;
 	}
 	/* From here on the dispatcher closes the handle if this fails. */
-	return make_durable(&disk->catalogue, record);
+	rc = make_durable(&disk->catalogue, record);
+	if (!rc) {
+		kref_get(&record->refs);
+		cmd->made = record;
+		cmd->settle = settle_create;
+	}
+	return rc;
 }
 
 /**
  * exo_extent_create() - EXO_CMD_EXTENT_CREATE
  * @cmd: struct exo_extent_create
  *
- * If the answer cannot be copied to the caller the extent exists all the same,
- * under its owner's name.
+ * If the answer cannot be copied to the caller the extent is deleted again. If
+ * the device fails at that it exists all the same, under its owner's name.
  *
  * Context: sleeps, long: the blocks are zeroed. Return: 0; -EINVAL mode, name
  * or range; -EOVERFLOW; -ENOENT no such disk; -EPERM no grant; -EDQUOT;

@@ -97,6 +97,7 @@ static const struct matrix matrix_attach = {
 	.size = sizeof(struct exo_disk_attach),
 	.min = sizeof(struct exo_disk_attach),
 	.fill = fill_attach, .undo = undo_attach, .cleanup = cleanup_attach,
+	.outputs = true,
 };
 
 static const struct matrix matrix_detach = {
@@ -271,9 +272,16 @@ static void unanswered(int env)
 	is(exo_ioctl(env, EXO_CMD_DISK_ATTACH, a), -EFAULT,
 	   "attach without room for the answer");
 	is(exo_ioctl(env, EXO_CMD_DISK_LIST, &l), 0, "list");
-	is(l.out_nr, 1, "the disk is attached, and can be found");
-	is(disk_detach(env, info.disk), 0, "and detached");
+	is(l.out_nr, 0, "then it is not attached");
 	close(fd);
+	fd = open("/dev/vda", O_RDWR | O_EXCL);
+	ok(fd >= 0, "and the device is free");
+	mprotect(a, 4096, PROT_READ | PROT_WRITE);
+	a->fd = fd;
+	is(exo_ioctl(env, EXO_CMD_DISK_ATTACH, a), -EBUSY,
+	   "an error is told before that");
+	close(fd);
+	is(exo_rmmod(), -EAGAIN, "the env alone holds the module");
 	munmap(a, 4096);
 }
 

@@ -30,14 +30,12 @@ static void undo_create(int env, void *s)
 		bail("delete");
 }
 
-/* When the answer cannot be copied out the extent stays, under its name. */
+/* Whatever was tried, it is gone: also when the answer had no way out. */
 static void cleanup_create(int env, const void *s)
 {
-	uint32_t handle;
-
 	(void)s;
-	if (!extent_open(env, disk, 0, "matrix", EXO_RIGHT_READ, &handle))
-		extent_delete(env, handle);
+	is(extent_open(env, disk, 0, "matrix", EXO_RIGHT_READ, NULL), -ENOENT,
+	   "no extent is left");
 }
 
 static void fill_open(int env, void *s)
@@ -380,6 +378,35 @@ static void quotas(int env)
 	as_user(UID_ALICE, quota_none, "alice after it was withdrawn");
 }
 
+/* Without room for the answer there is no extent, now and ever after. */
+static void unanswered(int env)
+{
+	struct exo_extent_create *c = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct exo_extent_info info;
+	struct exo_extent_list l = { .size = sizeof(l), .nr = 1,
+				     .array = (uintptr_t)&info };
+	uint32_t handle;
+	int i;
+
+	fill_create(env, c);
+	c->size = sizeof(*c);
+	mprotect(c, 4096, PROT_READ);
+	for (i = 0; i < 5; i++)
+		is(exo_ioctl(env, EXO_CMD_EXTENT_CREATE, c), -EFAULT,
+		   "create without room for the answer, time %d", i);
+	is(extent_create(env, disk, "matrix", c->start, c->nr_blocks, 0600,
+			 &handle), 0, "name and blocks are free");
+	is(extent_delete(env, handle), 0, "and given back");
+	is(exo_ioctl(env, EXO_CMD_EXTENT_CREATE, c), -EFAULT, "once more");
+	munmap(c, 4096);
+	is(disk_detach(env, disk), 0, "no extent is open");
+	is(disk_attach(env, PATH, &disk), 0, "attach again");
+	l.disk = disk;
+	is(exo_ioctl(env, EXO_CMD_EXTENT_LIST, &l), 0, "list");
+	is(l.out_nr, 0, "none is on the disk");
+}
+
 /* Attach after attach, everything is as it was. */
 static void durable(int env)
 {
@@ -425,6 +452,7 @@ int main(void)
 	open_wrong(work);
 	lists(work);
 	quotas(work);
+	unanswered(work);
 	durable(work);
 	close(work);
 	is(disk_detach(env, disk), 0, "detach");

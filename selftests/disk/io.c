@@ -73,7 +73,7 @@ static void matrices(void)
 		.name = "IO_SUBMIT", .cmd = EXO_CMD_IO_SUBMIT,
 		.size = sizeof(struct exo_io_submit),
 		.min = sizeof(struct exo_io_submit), .fill = fill_submit,
-		.undo = undo_submit,
+		.undo = undo_submit, .outputs = true,
 	};
 	const struct matrix create = {
 		.name = "CQ_CREATE", .cmd = EXO_CMD_CQ_CREATE,

@@ -142,6 +142,7 @@ static const struct matrix kick = {
 	.name = "FLOW_KICK", .cmd = EXO_CMD_FLOW_KICK, SIZES(exo_flow_kick),
 	.fill = fill_kick,
 	.flags = EXO_FLOW_KICK_WAIT | EXO_FLOW_KICK_BUSY_POLL,
+	.outputs = true,
 };
 
 static void try_handles(int fd)

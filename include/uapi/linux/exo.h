@@ -53,10 +53,14 @@
  * EAGAIN     a ring is full; consume, then try again
  * ======== ================================================================
  *
- * EFAULT may also mean that the answer alone could not be written. A new handle
- * is then closed again; any other effect stays: a grant is given, a disk or
- * device is attached, an extent exists under its owner's name. The lists show
- * all of these.
+ * EFAULT may also mean that the answer alone could not be written. Then nothing
+ * was done: a new handle or fd is closed again, a disk is detached, an extent
+ * deleted (unless the device fails at that, or its catalogue is frozen). Three
+ * commands do what cannot be taken back, and have done it: EXO_CMD_CAP_REVOKE
+ * has revoked; what EXO_CMD_IO_SUBMIT accepted goes on, and completes into the
+ * ring; what EXO_CMD_FLOW_KICK took has been sent, and tx_cons says how far.
+ * Commands without out_* members write nothing: once such a command has acted
+ * it cannot fail, and its struct may be in read-only memory.
  */
 
 #define EXO_DEVICE_PATH		"/dev/exo"
