@@ -50,8 +50,9 @@ static int check_narrower(struct exo_env *env,
 		       !check_add_overflow(arg->start, arg->nr, &end)))
 		return -EOVERFLOW;
 	if (!EXO_CHECK(derive_range, end <= cap->scope.nr))
-		return exo_env_refuse_range(env, arg->handle, end,
-					    cap->scope.nr);
+		return exo_env_refuse_range(env, arg->handle,
+					    object_ops[cap->type]->uapi_type,
+					    end, cap->scope.nr);
 	if (!EXO_CHECK(derive_expiry, !arg->expires_ns ||
 		       arg->expires_ns > ktime_get_boottime_ns()))
 		return -EINVAL;

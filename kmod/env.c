@@ -239,15 +239,18 @@ int exo_env_refuse(struct exo_env *env, u32 handle,
  * exo_env_refuse_range() - more was asked for than the capability covers
  * @env: the env
  * @handle: its handle
+ * @type: EXO_TYPE_* of the object, which says what the units are
  * @want: end that was asked for, in units
  * @have: end that there is
  *
  * Context: any but interrupt. Return: -EINVAL.
  */
-int exo_env_refuse_range(struct exo_env *env, u32 handle, u64 want, u64 have)
+int exo_env_refuse_range(struct exo_env *env, u32 handle, u32 type, u64 want,
+			 u64 have)
 {
 	struct exo_refusal_reason why = {
 		.reason = EXO_REFUSED_RANGE, .want = want, .have = have,
+		.type = type,
 	};
 
 	return exo_env_refuse(env, handle, &why);
@@ -452,11 +455,13 @@ bool exo_env_ready(struct exo_env *env)
 
 /**
  * struct view - pages behind a part of a mapping
+ * @type: EXO_TYPE_* of what they are part of
  * @pages: the memory
  * @index: first page in it
  * @nr: pages from there on that the capability covers, at least 1
  */
 struct view {
+	u32 type;
 	struct exo_pages *pages;
 	u32 index;
 	u32 nr;
@@ -476,8 +481,10 @@ static int __look(const struct exo_cap *cap, u64 page, u32 rights,
 		why->reason = EXO_REFUSED_RANGE;
 		why->want = page + 1;
 		why->have = cap->scope.nr;
+		why->type = object_ops[cap->type]->uapi_type;
 		return -EINVAL;
 	}
+	view->type = object_ops[cap->type]->uapi_type;
 	view->pages = object_ops[cap->type]->pages(cap->obj);
 	view->index = cap->scope.start + page;
 	view->nr = cap->scope.nr - page;
@@ -602,6 +609,7 @@ static int check_mapping(struct exo_env *env, struct vm_area_struct *vma)
 		return rc;
 	why.want = page_of(vma->vm_pgoff) + vma_pages(vma);
 	why.have = page_of(vma->vm_pgoff) + view.nr;
+	why.type = view.type;
 	return refuse_mapping(env, handle_of(vma->vm_pgoff), &why);
 }
 

@@ -97,7 +97,8 @@ struct exo_object *exo_env_get(struct exo_env *env, u32 handle,
 struct exo_cap *exo_env_get_cap(struct exo_env *env, u32 handle);
 int exo_env_refuse(struct exo_env *env, u32 handle,
 		   const struct exo_refusal_reason *why);
-int exo_env_refuse_range(struct exo_env *env, u32 handle, u64 want, u64 have);
+int exo_env_refuse_range(struct exo_env *env, u32 handle, u32 type, u64 want,
+			 u64 have);
 void exo_env_zap(struct exo_env *env, u32 handle);
 int exo_env_reserve(struct exo_env *env, u32 *handle);
 void exo_env_publish(struct exo_env *env, u32 handle, struct exo_cap *cap);

@@ -207,8 +207,8 @@ static int decode_range(struct lookups *found, const struct exo_io *io,
 		       !check_add_overflow(io->block, (u64)io->nr_blocks, &end)))
 		return -EOVERFLOW;
 	if (!EXO_CHECK(io_block_range, end <= scope->nr))
-		return exo_env_refuse_range(found->env, io->extent, end,
-					    scope->nr);
+		return exo_env_refuse_range(found->env, io->extent,
+					    EXO_TYPE_EXTENT, end, scope->nr);
 	op->block = op->extent->record->start + scope->start + io->block;
 	op->nr_blocks = io->nr_blocks;
 	return 0;
@@ -228,8 +228,8 @@ static int check_frame(struct lookups *found, const struct exo_io *io,
 		       !check_add_overflow(io->frame_page, io->nr_blocks, &end)))
 		return -EOVERFLOW;
 	if (!EXO_CHECK(io_page_range, end <= scope->nr))
-		return exo_env_refuse_range(found->env, io->frame, end,
-					    scope->nr);
+		return exo_env_refuse_range(found->env, io->frame,
+					    EXO_TYPE_FRAME, end, scope->nr);
 	return 0;
 }
 

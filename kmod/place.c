@@ -118,8 +118,8 @@ static int survey(struct exo_command *cmd, const struct exo_frame *frame,
 		       !check_add_overflow(arg->first_page, arg->nr, &end)))
 		return -EOVERFLOW;
 	if (!EXO_CHECK(place_range, end <= scope->nr))
-		return exo_env_refuse_range(cmd->env, arg->frame, end,
-					    scope->nr);
+		return exo_env_refuse_range(cmd->env, arg->frame,
+					    EXO_TYPE_FRAME, end, scope->nr);
 	return copy_info(&s, scope->start + arg->first_page, arg);
 }
 

@@ -143,25 +143,6 @@ void exo_policy_uncharge(kuid_t uid, u64 nr_pages)
 }
 
 /**
- * exo_policy_usage() - what a user holds, and may hold by policy
- * @uid: the user
- * @nr_pages: set to the pages charged to it
- * @max_pages: set to the most it may have, ~0 for no limit
- *
- * Context: any but interrupt.
- */
-void exo_policy_usage(kuid_t uid, u64 *nr_pages, u64 *max_pages)
-{
-	const struct user *user;
-
-	spin_lock(&users_lock);
-	user = __find(uid);
-	*nr_pages = user ? user->nr_pages : 0;
-	*max_pages = user ? user->max_pages : U64_MAX;
-	spin_unlock(&users_lock);
-}
-
-/**
  * exo_policy_allows() - may a user do this?
  * @uid: the user
  * @allow: EXO_ALLOW_*

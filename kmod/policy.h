@@ -11,7 +11,6 @@
 
 int exo_policy_charge(kuid_t uid, u64 nr_pages);
 void exo_policy_uncharge(kuid_t uid, u64 nr_pages);
-void exo_policy_usage(kuid_t uid, u64 *nr_pages, u64 *max_pages);
 bool exo_policy_allows(kuid_t uid, u32 allow);
 
 #endif /* EXO_KMOD_POLICY_H */

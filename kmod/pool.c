@@ -78,7 +78,7 @@ static int choose(struct exo_command *cmd, struct choice *c, u64 index)
 	const struct exo_scope *scope = &c->pool->scope;
 
 	if (!EXO_CHECK(pool_range, index < scope->nr))
-		return exo_env_refuse_range(cmd->env, arg->pool,
+		return exo_env_refuse_range(cmd->env, arg->pool, EXO_TYPE_FRAME,
 					    min(index, U64_MAX - 1) + 1,
 					    scope->nr);
 	index = array_index_nospec(index, scope->nr);

@@ -41,6 +41,7 @@ int exo_refuse(struct exo_refusals *refusals, u32 handle,
 	last->out_level = why->level;
 	last->out_want = why->want;
 	last->out_have = why->have;
+	last->out_type = why->type;
 	last->out_nr++;
 	WRITE_ONCE(refusals->by, current);
 	spin_unlock(&refusals->lock);

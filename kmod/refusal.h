@@ -14,12 +14,14 @@
  * @level: steps up to the capability that ended
  * @want: see EXO_REFUSED_*
  * @have: likewise
+ * @type: EXO_TYPE_* of the object, with EXO_REFUSED_RANGE
  */
 struct exo_refusal_reason {
 	u32 reason;
 	u32 level;
 	u64 want;
 	u64 have;
+	u32 type;
 };
 
 /**

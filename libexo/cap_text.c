@@ -46,17 +46,12 @@ static const char *type_name(__u64 type)
 	       names[type] : "of an unknown type";
 }
 
-/* What the range is counted in, as far as the command tells. */
-static const char *units(__u32 command)
+/* What the range is counted in. An older module did not tell the type. */
+static const char *units(__u32 type)
 {
-	switch (command) {
-	case 0:
-	case EXO_NR_FRAME_ALLOC:
-	case EXO_NR_FRAME_INFO:
-	case EXO_NR_FLOW_KICK:
-		return "pages";
-	}
-	return "pages or blocks";
+	if (!type)
+		return "pages or blocks";
+	return type == EXO_TYPE_EXTENT ? "blocks" : "pages";
 }
 
 /* Who ended. An import has no handle yet, but a descriptor. */
@@ -106,7 +101,7 @@ static int bound_text(const struct exo_refusal *r, char *buf, size_t bytes)
 	case EXO_REFUSED_RANGE:
 		return snprintf(buf, bytes,
 				"its range ends after %llu %s, %llu would be needed",
-				r->out_have, units(r->out_command),
+				r->out_have, units(r->out_type),
 				r->out_want);
 	case EXO_REFUSED_DEPTH:
 		return snprintf(buf, bytes,

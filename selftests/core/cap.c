@@ -98,7 +98,7 @@ static const struct matrix matrices[] = {
 	  .fill = fill_info, .outputs = true },
 	{ .name = "REFUSAL", .cmd = EXO_CMD_REFUSAL,
 	  .size = sizeof(struct exo_refusal),
-	  .min = sizeof(struct exo_refusal),
+	  .min = offsetof(struct exo_refusal, out_type),
 	  .valid = &refusal_valid, .outputs = true },
 };
 

@@ -120,12 +120,20 @@ static void test_rights_and_range(int env)
 	r = is_refusal(env, EXO_REFUSED_RANGE, NR(EXO_CMD_CAP_DERIVE), ro,
 		       "a page too many");
 	is_bounds(&r, 5, 4, "a page too many");
+	is(r.out_type, EXO_TYPE_FRAME, "a page too many: of a frame");
 	is(map_error(env, ro, 0, 4, RDWR), -EACCES, "a writable mapping");
 	r = is_refusal(env, EXO_REFUSED_RIGHTS, 0, ro, "a writable mapping");
 	ok(r.out_want & W && r.out_have == (R | S), "its bounds");
 	is(map_error(env, ro, 3, 2, RO), -EINVAL, "a mapping too long");
 	r = is_refusal(env, EXO_REFUSED_RANGE, 0, ro, "a mapping too long");
 	is_bounds(&r, 5, 4, "a mapping too long");
+	is(r.out_type, EXO_TYPE_FRAME, "a mapping too long: of a frame");
+	map_error(env, ro, 4, 1, RO);
+	r = is_refusal(env, EXO_REFUSED_RANGE, 0, ro, "a mapping behind it");
+	is(r.out_type, EXO_TYPE_FRAME, "a mapping behind it: of a frame");
+	derive(env, ro, RW, 0, 1, &out);
+	is(refusal(env).out_type, 0, "rights are not of a type");
+	count++;
 }
 
 static void test_depth(int env)

@@ -162,6 +162,34 @@ static void fua(void)
 	ok(same(1, 1, 77), "and read back");
 }
 
+static void is_range(uint32_t handle, uint32_t type, uint64_t want,
+		     const char *what)
+{
+	struct exo_refusal r = { .size = sizeof(r) };
+
+	is(exo_ioctl(env, EXO_CMD_REFUSAL, &r), 0, "%s: why", what);
+	ok(r.out_reason == EXO_REFUSED_RANGE && r.out_handle == handle &&
+	   r.out_type == type && r.out_want == want, "%s: the range of it",
+	   what);
+}
+
+/* Which of the two ranges ends too early, and what it is counted in. */
+static void ranges(void)
+{
+	struct exo_cap_derive d = {
+		.size = sizeof(d), .handle = ext, .rights = EXO_RIGHT_READ,
+		.start = 1, .nr = NR,
+	};
+
+	io_do(env, EXO_IO_READ, ext, NR - 1, 2, mem.handle, 0);
+	is_range(ext, EXO_TYPE_EXTENT, NR + 1, "a block too many");
+	io_do(env, EXO_IO_READ, ext, 0, 2, mem.handle, mem.nr_pages - 1);
+	is_range(mem.handle, EXO_TYPE_FRAME, mem.nr_pages + 1,
+		 "a page too many");
+	is(exo_ioctl(env, EXO_CMD_CAP_DERIVE, &d), -EINVAL, "derive too long");
+	is_range(ext, EXO_TYPE_EXTENT, NR + 1, "derive too long");
+}
+
 /* A batch of single blocks, to and fro, more than the ring at once. */
 static void batches(void)
 {
@@ -384,6 +412,7 @@ static void on_device(int root, const char *path)
 	singles();
 	discards();
 	fua();
+	ranges();
 	batches();
 	by_uring();
 	wrong_ranges(have ? &u : NULL);

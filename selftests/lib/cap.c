@@ -342,8 +342,13 @@ static void test_texts(void)
 	} cases[] = {
 		{ { .out_reason = EXO_REFUSED_RANGE, .out_handle = 7,
 		    .out_command = EXO_NR_FRAME_INFO, .out_have = 4,
-		    .out_want = 9 },
+		    .out_want = 9, .out_type = EXO_TYPE_FRAME },
 		  "FRAME_INFO, handle 7: its range ends after 4 pages, "
+		  "9 would be needed" },
+		{ { .out_reason = EXO_REFUSED_RANGE, .out_handle = 7,
+		    .out_command = EXO_NR_IO, .out_have = 4, .out_want = 9,
+		    .out_type = EXO_TYPE_EXTENT },
+		  "IO, handle 7: its range ends after 4 blocks, "
 		  "9 would be needed" },
 		{ { .out_reason = EXO_REFUSED_RANGE, .out_handle = 7,
 		    .out_command = EXO_NR_IO, .out_have = 4, .out_want = 9 },

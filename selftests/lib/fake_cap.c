@@ -37,6 +37,8 @@ static int refuse(struct fake *f, __u32 reason, __u32 command, __u32 handle,
 		.out_want = want,
 		.out_have = have,
 		.out_nr = f->refusal.out_nr + 1,
+		.out_type = reason == EXO_REFUSED_RANGE ?
+			    f->object[handle].cap.out_type : 0,
 	};
 	return rc;
 }

@@ -439,6 +439,9 @@ enum {
  * @out_want: see EXO_REFUSED_*
  * @out_have: see EXO_REFUSED_*
  * @out_nr: refusals of this env so far
+ * @out_type: EXO_TYPE_* of the object with EXO_REFUSED_RANGE, which is in blocks
+ *            for an extent and in pages for all others; else 0
+ * @out_reserved: zero
  *
  * Of this env only; the newest one overwrites.
  */
@@ -452,6 +455,8 @@ struct exo_refusal {
 	__aligned_u64 out_want;
 	__aligned_u64 out_have;
 	__aligned_u64 out_nr;
+	__u32 out_type;
+	__u32 out_reserved;
 };
 
 /* ------------------------------------------------------------- frames */
