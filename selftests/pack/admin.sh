@@ -160,6 +160,31 @@ like "up" "$m" '^exo_up 1$'
 like "a disk's size" "$m" '^exo_disk_size_bytes\{disk="site",dev="vda"\} 67108864$'
 like "a device's packets" "$m" \
 	'^exo_net_rx_passed_packets_total\{dev="eth0",lane="direct"\} [0-9]+$'
+is "the one that asks is not counted" \
+	"$(sed -n 's/^exo_processes //p' <<<"$m")" 0
+# Two envs of one process; FRAME_ALLOC of 100 pages in the first.
+runuser -u bob -- perl -e '
+	open(F, "+<", "/dev/exo") && open(G, "+<", "/dev/exo") or exit 1;
+	ioctl(F, 0xec88, my $a = pack("L6Q", 32, 0, 100, 0, 0, 0, 0)) or exit 1;
+	sleep 60' &
+for _ in $(seq 100); do "$e" env | grep -q 'bob .* 100 ' && break; sleep 0.1; done
+read -r id _ pid _ <<<"$("$e" env | grep 'bob .* 100 ')"
+"$e" revoke "$id" 30 --timeout 3600000 --no-wait >/dev/null
+h=$("$e" metrics)
+like "a process with two envs" "$h" '^exo_processes 1$'
+is "is one row" "$(grep -c '^exo_process_frame_pages{' <<<"$h")" 1
+like "its pages" "$h" "^exo_process_frame_pages\{pid=\"$pid\"\} 100$"
+like "pages that it owes" "$h" "^exo_process_asked_pages\{pid=\"$pid\"\} 30$"
+like "an event that it did not read" "$h" \
+	"^exo_process_unread_events\{pid=\"$pid\"\} 1$"
+like "bob sees his" "$(as bob metrics)" "^exo_process_handles\{pid=\"$pid\"\} 1$"
+like "alice sees none" "$(as alice metrics)" '^exo_processes 0$'
+like "pressure is counted" "$h" '^exo_memory_pressure_total [0-9]+$'
+like "and what was taken" "$h" '^exo_taken_pages_total 0$'
+like "and the most there may be" "$h" '^exo_max_frame_pages [1-9][0-9]*$'
+kill %1
+wait
+m=$h
 before=$(sed -n 's/^exo_net_rx_passed_packets_total.* //p' <<<"$m")
 ping -q -c 5 -W 5 10.77.0.1 >/dev/null
 after=$("$e" metrics | sed -n 's/^exo_net_rx_passed_packets_total.* //p')

@@ -18,6 +18,10 @@
  * @nr_disks: entries of @disks
  * @nets: attached devices
  * @nr_nets: entries of @nets
+ * @has_events: the module has envs to list, and the two below
+ * @envs: that the caller may see, without the one that asked
+ * @nr_envs: entries of @envs
+ * @global: counters of what was asked for and taken
  */
 struct facts {
 	struct exo_query query;
@@ -26,6 +30,10 @@ struct facts {
 	int nr_disks;
 	struct exo_net_info *nets;
 	int nr_nets;
+	bool has_events;
+	struct exo_env_info *envs;
+	int nr_envs;
+	struct exo_info_global global;
 };
 
 /**

@@ -3,11 +3,14 @@
  * exoctl metrics
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "exoctl.h"
 #include "metrics.h"
 #include "root.h"
+
+#define MOST_PROCESSES	256
 
 #define NR(array)	(sizeof(array) / sizeof(*(array)))
 
@@ -78,6 +81,39 @@ static const struct metric nets[] = {
 	{ "net_tx_refused_descriptors_total", "counter",
 	  "Descriptors refused by the checks.",
 	  FIELD(exo_net_info, tx_refused), false },
+};
+
+static const struct metric global[] = {
+	{ "max_frame_pages", "gauge", "Most pages of frames and rings.",
+	  FIELD(exo_info_global, max_pages), false },
+	{ "memory_pressure_total", "counter",
+	  "Times that the host was short of memory and envs were asked.",
+	  FIELD(exo_info_global, nr_pressure), false },
+	{ "taken_pages_total", "counter",
+	  "Pages that were not given back in time and taken.",
+	  FIELD(exo_info_global, nr_taken), false },
+};
+
+/*
+ * Of a process, all its envs together. Their number goes down when an env ends,
+ * and with it what it counted: these are no counters.
+ */
+static const struct metric processes[] = {
+	{ "process_handles", "gauge", "Handles of the process.",
+	  FIELD(exo_env_info, nr_handles), false },
+	{ "process_frame_pages", "gauge", "Pages of its frames and rings.",
+	  FIELD(exo_env_info, nr_pages), false },
+	{ "process_asked_pages", "gauge",
+	  "Pages that it was asked for and has not given back.",
+	  FIELD(exo_env_info, nr_asked), false },
+	{ "process_taken_pages", "gauge",
+	  "Pages that were taken from envs that it has open.",
+	  FIELD(exo_env_info, nr_taken), false },
+	{ "process_unread_events", "gauge", "Events that it has not read.",
+	  FIELD(exo_env_info, nr_events), false },
+	{ "process_refusals", "gauge",
+	  "Refused capabilities of envs that it has open.",
+	  FIELD(exo_env_info, nr_refusals), false },
 };
 
 static uint64_t value(const void *from, const struct metric *m)
@@ -184,7 +220,77 @@ static void print_nets(FILE *f, const struct facts *facts)
 	}
 }
 
-void metrics_print(FILE *f, const struct facts *facts)
+static void print_global(FILE *f, const struct facts *facts)
+{
+	const struct metric *m;
+
+	for (m = global; m < global + NR(global); m++) {
+		head(f, m->name, m->type, m->help);
+		fprintf(f, "exo_%s %" PRIu64 "\n", m->name,
+			value(&facts->global, m));
+	}
+}
+
+/* By process; of those that hold most, first. */
+static int by_pid(const void *a, const void *b)
+{
+	const struct exo_env_info *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static int by_pages(const void *a, const void *b)
+{
+	const struct exo_env_info *x = a, *y = b;
+
+	return (x->nr_pages < y->nr_pages) - (x->nr_pages > y->nr_pages);
+}
+
+/* Adds the envs of a process to its first one. Return: how many processes. */
+static int merge(struct exo_env_info *envs, int nr)
+{
+	int i, last = -1;
+
+	qsort(envs, nr, sizeof(*envs), by_pid);
+	for (i = 0; i < nr; i++) {
+		if (last < 0 || envs[last].pid != envs[i].pid) {
+			envs[++last] = envs[i];
+			continue;
+		}
+		envs[last].nr_handles += envs[i].nr_handles;
+		envs[last].nr_events += envs[i].nr_events;
+		envs[last].nr_pages += envs[i].nr_pages;
+		envs[last].nr_asked += envs[i].nr_asked;
+		envs[last].nr_taken += envs[i].nr_taken;
+		envs[last].nr_refusals += envs[i].nr_refusals;
+	}
+	return last + 1;
+}
+
+/*
+ * A process is known by its number alone: there are only so many of these. Of
+ * more than MOST_PROCESSES those are shown that hold the most pages.
+ */
+static void print_processes(FILE *f, struct exo_env_info *envs, int nr_envs)
+{
+	int i, nr = merge(envs, nr_envs);
+	const struct metric *m;
+
+	head(f, "processes", "gauge",
+	     "Processes with an env that may be seen, the rows below or more.");
+	fprintf(f, "exo_processes %d\n", nr);
+	qsort(envs, nr, sizeof(*envs), by_pages);
+	if (nr > MOST_PROCESSES)
+		nr = MOST_PROCESSES;
+	for (m = processes; nr && m < processes + NR(processes); m++) {
+		head(f, m->name, m->type, m->help);
+		for (i = 0; i < nr; i++)
+			fprintf(f, "exo_%s{pid=\"%d\"} %" PRIu64 "\n", m->name,
+				envs[i].pid, value(&envs[i], m));
+	}
+}
+
+void metrics_print(FILE *f, struct facts *facts)
 {
 	head(f, "up", "gauge", "Whether the module answers.");
 	fprintf(f, "exo_up %d\n", !!facts);
@@ -195,6 +301,10 @@ void metrics_print(FILE *f, const struct facts *facts)
 		print_disks(f, facts);
 	if (facts->nr_nets)
 		print_nets(f, facts);
+	if (!facts->has_events)
+		return;
+	print_global(f, facts);
+	print_processes(f, facts->envs, facts->nr_envs);
 }
 
 int metrics(const struct command *cmd, int argc, char **argv)

@@ -10,7 +10,7 @@
 
 #include "facts.h"
 
-/* @facts is NULL if the module cannot be reached. */
-void metrics_print(FILE *f, const struct facts *facts);
+/* @facts is NULL if the module cannot be reached; its envs are put in order. */
+void metrics_print(FILE *f, struct facts *facts);
 
 #endif /* EXOCTL_METRICS_H */
