@@ -6,16 +6,7 @@
 # vm:
 set -uo pipefail
 cd /exo || exit 1
-. selftests/rig/tap.sh
-
-e=/exo/build/exoctl
-try() { "$@" 2>&1; echo "=$?"; }
-as() { runuser -u "$1" -- "$e" "${@:2}" 2>&1; echo "=$?"; }
-
-insmod "$EXO_KO"
-for _ in $(seq 100); do [ -e /dev/exo ] && break; sleep 0.1; done
-chown root:exo /dev/exo
-chmod 660 /dev/exo
+. selftests/lib/exoctl_module.sh
 
 # Capabilities
 out=$(as alice cap test)
@@ -64,7 +55,5 @@ like "forgotten" "$(try "$e" policy forget alice)" '^=0$'
 like "once" "$(try "$e" policy forget alice)" 'nothing is set for that user'
 like "nobody" "$(try "$e" policy set nemo --max-pages 1)" "no user 'nemo'"
 like "nothing" "$(try "$e" policy set alice)" 'set what'
-is "nothing is left" \
-	"$("$e" status --json | grep -o '"in_use": {[^}]*}' | grep -o '[0-9]*' |
-		xargs)" "1 0 0 0 0 0 0 0"
+nothing_left
 finish

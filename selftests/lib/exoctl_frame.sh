@@ -5,16 +5,7 @@
 # vm:
 set -uo pipefail
 cd /exo || exit 1
-. selftests/rig/tap.sh
-
-e=/exo/build/exoctl
-try() { "$@" 2>&1; echo "=$?"; }
-as() { runuser -u "$1" -- "$e" "${@:2}" 2>&1; echo "=$?"; }
-
-insmod "$EXO_KO"
-for _ in $(seq 100); do [ -e /dev/exo ] && break; sleep 0.1; done
-chown root:exo /dev/exo
-chmod 660 /dev/exo
+. selftests/lib/exoctl_module.sh
 
 # Frames
 out=$(try "$e" frame test 64 --order 3)
@@ -42,7 +33,5 @@ like "the right stays" "$("$e" policy list)" '^alice +- +numbers$'
 works=$("$e" policy forget alice 2>&1; echo "=$?")
 like "forgotten" "$works" '^=0$'
 like "then she sees none" "$(as alice frame test 8)" 'exoctl policy set USER'
-is "nothing is left" \
-	"$("$e" status --json | grep -o '"in_use": {[^}]*}' | grep -o '[0-9]*' |
-		xargs)" "1 0 0 0 0 0 0 0"
+nothing_left
 finish

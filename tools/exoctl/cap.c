@@ -293,9 +293,7 @@ int cap_test(const struct command *cmd, int argc, char **argv)
 	bool json;
 	int rc;
 
-	rc = take_json_args(cmd, argc, argv, 0, &json);
-	if (!rc)
-		rc = env_open(&t.giver);
+	rc = begin_json(cmd, argc, argv, 0, &json, &t.giver);
 	if (rc)
 		return rc;
 	rc = env_open(&t.taker);

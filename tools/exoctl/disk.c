@@ -91,9 +91,7 @@ int disk_detach(const struct command *cmd, int argc, char **argv)
 	struct exo_env *env;
 	int rc;
 
-	rc = take_args(cmd, argc, argv, 1);
-	if (!rc)
-		rc = env_open(&env);
+	rc = begin(cmd, argc, argv, 1, &env);
 	if (rc)
 		return rc;
 	rc = disk_find(env, argv[optind], &disk);
@@ -155,11 +153,9 @@ static void show_disks(const struct exo_disk_info *disks, int nr, bool json)
 		disk_print(disks, nr);
 		return;
 	}
-	json_open(&j, NULL, '{');
-	json_open(&j, "disks", '[');
+	json_open_list(&j, "disks");
 	disk_json(&j, disks, nr);
-	json_close(&j, ']');
-	json_close(&j, '}');
+	json_close_list(&j);
 }
 
 int disk_list(const struct command *cmd, int argc, char **argv)
@@ -169,9 +165,7 @@ int disk_list(const struct command *cmd, int argc, char **argv)
 	bool json;
 	int rc;
 
-	rc = take_json_args(cmd, argc, argv, 0, &json);
-	if (!rc)
-		rc = env_open(&env);
+	rc = begin_json(cmd, argc, argv, 0, &json, &env);
 	if (rc)
 		return rc;
 	rc = exo_disk_list(env, &disks);

@@ -11,8 +11,6 @@
 #include "exoctl.h"
 #include "json.h"
 
-#define TIMEOUT_MS	10000
-#define MAX_TIMEOUT_MS	3600000
 #define LOOK_MS		100		/* how often progress is looked at */
 #define TAKE_MS		10000		/* for the module, past the deadline */
 
@@ -75,8 +73,7 @@ static void envs_json(const struct exo_env_info *envs, int nr)
 	struct json j = { .f = stdout };
 	int i;
 
-	json_open(&j, NULL, '{');
-	json_open(&j, "envs", '[');
+	json_open_list(&j, "envs");
 	for (i = 0; i < nr; i++) {
 		const struct exo_env_info *e = &envs[i];
 
@@ -96,8 +93,7 @@ static void envs_json(const struct exo_env_info *envs, int nr)
 		json_u64(&j, "nr_refusals", e->nr_refusals);
 		json_close(&j, '}');
 	}
-	json_close(&j, ']');
-	json_close(&j, '}');
+	json_close_list(&j);
 }
 
 int env_list(const struct command *cmd, int argc, char **argv)
@@ -107,9 +103,7 @@ int env_list(const struct command *cmd, int argc, char **argv)
 	bool json;
 	int rc;
 
-	rc = take_json_args(cmd, argc, argv, 0, &json);
-	if (!rc)
-		rc = env_open(&env);
+	rc = begin_json(cmd, argc, argv, 0, &json, &env);
 	if (rc)
 		return rc;
 	rc = exo_env_list(env, &envs);
@@ -275,10 +269,8 @@ static int ask_options(const struct command *cmd, int argc, char **argv,
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == '?')
 			return bad_option(cmd, argv);
-		if (c == 't' && !parse_number(optarg, MAX_TIMEOUT_MS,
-					      &a->timeout_ms))
-			return usage(cmd, "'%s' is no time up to %d ms", optarg,
-				     MAX_TIMEOUT_MS);
+		if (c == 't' && take_timeout(cmd, optarg, &a->timeout_ms))
+			return EXIT_USAGE;
 		a->json |= c == 'j';
 		a->wait &= c != 'n';
 	}

@@ -84,6 +84,10 @@ int take_args(const struct command *cmd, int argc, char **argv, int nr);
 int take_json_args(const struct command *cmd, int argc, char **argv, int nr,
 		   bool *json);
 
+/* Until the module takes what it asked for, unless --timeout says. */
+#define TIMEOUT_MS	10000
+
+int take_timeout(const struct command *cmd, const char *text, uint64_t *ms);
 bool parse_number(const char *text, uint64_t max, uint64_t *out);
 bool parse_bytes(const char *text, uint64_t *out);
 bool parse_blocks(const char *text, uint64_t *out);
@@ -98,6 +102,10 @@ int fail_refused(struct exo_env *env, int rc, const struct why *why,
 
 /* open.c */
 int env_open(struct exo_env **env);
+int begin(const struct command *cmd, int argc, char **argv, int nr,
+	  struct exo_env **env);
+int begin_json(const struct command *cmd, int argc, char **argv, int nr,
+	       bool *json, struct exo_env **env);
 
 /* disk.c */
 int disk_find(struct exo_env *env, const char *which,

@@ -67,12 +67,10 @@ static void list_json(const struct exo_extent_info *extents, int nr)
 	struct json j = { .f = stdout };
 	int i;
 
-	json_open(&j, NULL, '{');
-	json_open(&j, "extents", '[');
+	json_open_list(&j, "extents");
 	for (i = 0; i < nr; i++)
 		extent_json(&j, &extents[i]);
-	json_close(&j, ']');
-	json_close(&j, '}');
+	json_close_list(&j);
 }
 
 static int list_extents(struct exo_env *env, const char *which, bool json)
@@ -100,9 +98,7 @@ int extent_list(const struct command *cmd, int argc, char **argv)
 	bool json;
 	int rc;
 
-	rc = take_json_args(cmd, argc, argv, 1, &json);
-	if (!rc)
-		rc = env_open(&env);
+	rc = begin_json(cmd, argc, argv, 1, &json, &env);
 	if (rc)
 		return rc;
 	rc = list_extents(env, argv[optind], json);
@@ -256,9 +252,7 @@ int extent_delete(const struct command *cmd, int argc, char **argv)
 	struct exo_env *env;
 	int rc;
 
-	rc = take_args(cmd, argc, argv, 2);
-	if (!rc)
-		rc = env_open(&env);
+	rc = begin(cmd, argc, argv, 2, &env);
 	if (rc)
 		return rc;
 	rc = delete_extent(env, argv[optind], argv[optind + 1]);

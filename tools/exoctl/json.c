@@ -52,6 +52,18 @@ void json_close(struct json *j, char bracket)
 	j->comma = true;
 }
 
+void json_open_list(struct json *j, const char *key)
+{
+	json_open(j, NULL, '{');
+	json_open(j, key, '[');
+}
+
+void json_close_list(struct json *j)
+{
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
 void json_u64(struct json *j, const char *key, uint64_t value)
 {
 	begin(j, key);

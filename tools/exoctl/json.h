@@ -28,6 +28,10 @@ struct json {
 void json_open(struct json *j, const char *key, char bracket);
 void json_close(struct json *j, char bracket);
 
+/* An object that has one array, @key, and nothing else. */
+void json_open_list(struct json *j, const char *key);
+void json_close_list(struct json *j);
+
 void json_u64(struct json *j, const char *key, uint64_t value);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);

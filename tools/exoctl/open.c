@@ -76,3 +76,40 @@ int env_open(struct exo_env **env)
 		      "'dmesg'.\n", stderr);
 	return EXIT_FAILED;
 }
+
+/**
+ * begin() - take_args(), then env_open()
+ * @cmd: the command
+ * @argc: as for main()
+ * @argv: as for main()
+ * @nr: how many arguments it takes; they stand at argv[optind]
+ * @env: the env, to be closed if 0 comes back
+ *
+ * Return: 0, EXIT_USAGE or EXIT_FAILED.
+ */
+int begin(const struct command *cmd, int argc, char **argv, int nr,
+	  struct exo_env **env)
+{
+	int rc = take_args(cmd, argc, argv, nr);
+
+	return rc ? rc : env_open(env);
+}
+
+/**
+ * begin_json() - take_json_args(), then env_open()
+ * @cmd: the command
+ * @argc: as for main()
+ * @argv: as for main()
+ * @nr: how many arguments it takes
+ * @json: the option was there
+ * @env: the env, to be closed if 0 comes back
+ *
+ * Return: 0, EXIT_USAGE or EXIT_FAILED.
+ */
+int begin_json(const struct command *cmd, int argc, char **argv, int nr,
+	       bool *json, struct exo_env **env)
+{
+	int rc = take_json_args(cmd, argc, argv, nr, json);
+
+	return rc ? rc : env_open(env);
+}

@@ -18,9 +18,6 @@
 #include "json.h"
 #include "policy.h"
 
-/* Until the module takes what a user holds too much. */
-#define TAKE_MS	10000
-
 /**
  * struct applying - what the rules are applied with
  * @policy: the rules
@@ -295,7 +292,7 @@ static void apply_user(struct applying *a, const struct rule *r)
 	if (set_already(a, &set))
 		return;
 	if (!dry(a))
-		rc = exo_policy_set(a->env, &set, TAKE_MS);
+		rc = exo_policy_set(a->env, &set, TIMEOUT_MS);
 	if (rc)
 		policy_complain(a->policy, r->line, "cannot set what %s may: "
 				"%s", r->subject, reason(rc));

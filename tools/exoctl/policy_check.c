@@ -44,16 +44,14 @@ static void policy_json(const struct policy *policy)
 	struct json j = { .f = stdout };
 	size_t i;
 
-	json_open(&j, NULL, '{');
-	json_open(&j, "rules", '[');
+	json_open_list(&j, "rules");
 	for (i = 0; i < policy->nr_rules; i++) {
 		json_open(&j, NULL, '{');
 		json_u64(&j, "line", policy->rules[i].line);
 		rule_json(&j, &policy->rules[i]);
 		json_close(&j, '}');
 	}
-	json_close(&j, ']');
-	json_close(&j, '}');
+	json_close_list(&j);
 }
 
 int policy_check(const struct command *cmd, int argc, char **argv)

@@ -126,9 +126,7 @@ int policy_list(const struct command *cmd, int argc, char **argv)
 	bool json;
 	int rc;
 
-	rc = take_json_args(cmd, argc, argv, 0, &json);
-	if (!rc)
-		rc = env_open(&env);
+	rc = begin_json(cmd, argc, argv, 0, &json, &env);
 	if (rc)
 		return rc;
 	rc = state_read(env, &state);

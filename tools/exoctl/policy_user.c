@@ -10,8 +10,6 @@
 #include "exoctl.h"
 #include "policy.h"
 
-#define TIMEOUT_MS	10000
-#define MAX_TIMEOUT_MS	3600000
 #define NO_LIMIT	(~0ULL)
 
 const struct why policy_why[] = {
@@ -74,10 +72,7 @@ static int take_option(const struct command *cmd, int c, struct wish *wish)
 				     "'numbers' or 'none'", optarg);
 		return 0;
 	}
-	if (!parse_number(optarg, MAX_TIMEOUT_MS, &wish->timeout_ms))
-		return usage(cmd, "'%s' is no time up to %d ms", optarg,
-			     MAX_TIMEOUT_MS);
-	return 0;
+	return take_timeout(cmd, optarg, &wish->timeout_ms);
 }
 
 static int apply(struct exo_env *env, uid_t uid, const struct wish *wish)

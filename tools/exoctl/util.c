@@ -12,6 +12,8 @@
 
 #include "exoctl.h"
 
+#define MAX_TIMEOUT_MS	3600000		/* the module's */
+
 /**
  * fail() - say what failed, on what, and what to do
  * @rc: -errno
@@ -116,6 +118,21 @@ int take_json_args(const struct command *cmd, int argc, char **argv, int nr,
 		*json = true;
 	}
 	return take_args(cmd, argc, argv, nr);
+}
+
+/**
+ * take_timeout() - the value of --timeout
+ * @cmd: the command
+ * @text: as the user wrote it
+ * @ms: set to it
+ *
+ * Return: 0 or EXIT_USAGE.
+ */
+int take_timeout(const struct command *cmd, const char *text, uint64_t *ms)
+{
+	if (parse_number(text, MAX_TIMEOUT_MS, ms))
+		return 0;
+	return usage(cmd, "'%s' is no time up to %d ms", text, MAX_TIMEOUT_MS);
 }
 
 bool parse_number(const char *text, uint64_t max, uint64_t *out)
