@@ -96,6 +96,23 @@ static uint32_t state_of(int fd, uint32_t handle)
 	return exo_ioctl(fd, EXO_CMD_CAP_INFO, &i) ? 0 : i.out_state;
 }
 
+/* A debugger reads the pages, but writes them no more than their process. */
+static void test_poke(const struct world *w)
+{
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	off_t at = (uintptr_t)&w->own->min_pages;
+	uint64_t value = 0;
+
+	is(pread(mem, &value, sizeof(value), at), sizeof(value),
+	   "/proc/self/mem reads it");
+	is(value, EXO_ENV_MIN_PAGES, "as it is");
+	value = 1;
+	ok(pwrite(mem, &value, sizeof(value), at) <= 0,
+	   "but does not write it");
+	is(w->own->min_pages, EXO_ENV_MIN_PAGES, "it is as it was");
+	close(mem);
+}
+
 static void test_info(void)
 {
 	struct exo_frame_alloc a;
@@ -127,9 +144,13 @@ static void test_info(void)
 	ok(p == MAP_FAILED && errno == EINVAL, "no longer than it is");
 	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, w.fd, EXO_INFO_BYTES);
 	ok(p == MAP_FAILED && errno == EINVAL, "nothing beyond it");
+	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, w.fd,
+		 EXO_INFO_BYTES + PAGE);
+	ok(p == MAP_FAILED && errno == EINVAL, "nor far beyond");
 	is(mprotect((void *)w.all, PAGE, PROT_READ | PROT_WRITE), -1,
 	   "it cannot be made writable");
 	is(touch_write((volatile void *)w.own, 1), SIGSEGV, "a write faults");
+	test_poke(&w);
 	world_close(&w);
 }
 
@@ -145,6 +166,35 @@ static void test_read(void)
 	is(errno, EAGAIN, "EAGAIN");
 	is(read(w.fd, e, sizeof(e[0]) - 1), -1, "no room for one");
 	is(errno, EINVAL, "EINVAL");
+	world_close(&w);
+}
+
+static int ask_as_user(void *a)
+{
+	return exo_ioctl(exo_open(), EXO_CMD_ENV_ASK, a) == -EPERM ? 0 : 1;
+}
+
+/* What is refused asks nobody for anything. */
+static void test_ask_refused(void)
+{
+	struct exo_env_ask a = { .size = sizeof(a), .nr_pages = 1,
+				 .timeout_ms = 1000, .reserved = 1 };
+	uint32_t handles[8];
+	struct world w;
+
+	world_open(&w);
+	alloc_frames(&w, handles, 8);
+	a.id = w.own->id;
+	is(exo_ioctl(w.fd, EXO_CMD_ENV_ASK, &a), -EINVAL,
+	   "ask with a reserved member set");
+	a.reserved = 0;
+	is(ask(&w, 0, 1000), -EINVAL, "ask for nothing");
+	is(ask(&w, 1, 3600001), -EINVAL, "ask for more than an hour");
+	is(as_user(UID_ALICE, ask_as_user, &a), 0, "ask without privilege");
+	a.id = ~0ULL;
+	is(exo_ioctl(w.fd, EXO_CMD_ENV_ASK, &a), -ENOENT, "ask nobody");
+	is(w.own->nr_asked, 0, "the env was not asked");
+	ok(!has_event(w.fd), "no event came");
 	world_close(&w);
 }
 
@@ -235,6 +285,30 @@ static void test_taken(void)
 	world_close(&w);
 }
 
+/* A frame without which the env would be below its minimum is passed over. */
+static void test_large(void)
+{
+	struct exo_frame_alloc large;
+	uint32_t small;
+	struct world w;
+	int i;
+
+	world_open(&w);
+	if (exo_alloc(w.fd, 300, 0, &large))
+		bail("cannot allocate");
+	alloc_frames(&w, &small, 1);
+	is(ask(&w, 100, 0), 0, "ask for more than the small frame");
+	for (i = 0; i < 500 && !w.own->nr_taken; i++)
+		usleep(10000);
+	usleep(200000);
+	is(w.own->nr_taken, FRAME_PAGES, "the small one is taken");
+	is(w.own->nr_pages, 300, "no more than that");
+	is(state_of(w.fd, small), EXO_CAP_REPOSSESSED, "it says so");
+	is(state_of(w.fd, large.out_handle), EXO_CAP_LIVE,
+	   "the large one is left, the minimum is in it");
+	world_close(&w);
+}
+
 /* A mapping of what is taken is gone. */
 static void test_mapping(void)
 {
@@ -309,8 +383,10 @@ int main(void)
 	close(fd);
 	test_info();
 	test_read();
+	test_ask_refused();
 	test_given();
 	test_taken();
+	test_large();
 	test_mapping();
 	test_list();
 	fd = exo_open();

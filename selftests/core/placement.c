@@ -6,7 +6,9 @@
  */
 #include "cap.h"
 
-static struct exo_page_info infos[65536];
+#define MAX_NR	65536		/* pages in one FRAME_INFO */
+
+static struct exo_page_info infos[MAX_NR + 1];
 
 static long frame_info(int env, uint32_t frame, uint32_t first, uint32_t nr)
 {
@@ -98,7 +100,7 @@ static void test_info(int env)
 	is(frame_info(env, h, 0, 9), -EINVAL, "of one too many");
 	is(frame_info(env, h, ~0U, 2), -EOVERFLOW, "of a range that wraps");
 	is(frame_info(env, h, 0, 0), -EINVAL, "of none");
-	is(frame_info(env, h, 0, 65537), -EINVAL, "of more than 65,536");
+	is(frame_info(env, h, 0, MAX_NR), -EINVAL, "of many more");
 	is(frame_info(env, 9999, 0, 1), -ENOENT, "of no frame");
 	cut = derived(env, h, R, 2, 3);
 	is(frame_info(env, cut, 0, 3), 0, "of what a capability covers");
@@ -334,6 +336,29 @@ static int run(void *arg)
 	return 0;
 }
 
+/* A frame with more pages than may be asked about: above the usual ceiling. */
+static void test_many(void)
+{
+	struct exo_frame_alloc f;
+	int env;
+	long rc;
+
+	is(exo_rmmod(), 0, "remove the module");
+	is(exo_insmod("page_limit_percent=60"), 0, "load it, more allowed");
+	exo_node();
+	env = exo_open();
+	rc = exo_alloc(env, MAX_NR + 1, 0, &f);
+	if (rc) {
+		skip("no frame of 65,537 pages: %s", strerror(-rc));
+	} else {
+		is(frame_info(env, f.out_handle, 1, MAX_NR), 0,
+		   "info of 65,536 pages");
+		is(frame_info(env, f.out_handle, 0, MAX_NR + 1), -EINVAL,
+		   "not of one more");
+	}
+	close(env);
+}
+
 int main(void)
 {
 	int env;
@@ -343,5 +368,6 @@ int main(void)
 	env = exo_open();
 	test_numbers(env, true);
 	close(env);
+	test_many();
 	return done_testing();
 }

@@ -202,7 +202,7 @@ static void test_arguments(int fd, uint32_t pool)
 	static uint64_t index[NR + 1];
 	struct exo_frame_alloc f, like = {
 		.size = sizeof(like), .flags = EXO_FRAME_POOL, .nr_pages = 2,
-		.pool = pool, .array = (uintptr_t)index,
+		.pool = pool, .array = (uintptr_t)(index + 1),
 	};
 	char *hole = matrix_hole();
 	uint32_t i;
@@ -216,6 +216,9 @@ static void test_arguments(int fd, uint32_t pool)
 	is(from_pool(fd, pool, hole - 8, 2, &f), -EFAULT, "a short array");
 	is(from_pool(fd, pool, (void *)0xffff888000000000UL, 2, &f), -EFAULT,
 	   "the kernel's");
+	f = like;
+	is(exo_ioctl(fd, EXO_CMD_FRAME_ALLOC, &f), 0, "two, nothing besides");
+	exo_close_handle(fd, f.out_handle);
 	f = like;
 	f.order = 1;
 	is(exo_ioctl(fd, EXO_CMD_FRAME_ALLOC, &f), -EINVAL, "an order");
