@@ -263,6 +263,77 @@ static void one_round(int env, uint32_t round, uint32_t *seed)
 	exo_close_handle(env, root);
 }
 
+/* ----------------------------------------- an import that comes too late */
+
+/**
+ * struct importer - a thread that imports for as long as it can
+ * @env: where to
+ * @fd: what
+ * @handle: the imports
+ * @nr: how many
+ * @ended: no more will come
+ * @rc: why
+ */
+struct importer {
+	int env, fd;
+	uint32_t handle[512];
+	atomic_uint nr;
+	atomic_bool ended;
+	long rc;
+};
+
+static void *import_on(void *arg)
+{
+	struct importer *m = arg;
+
+	do {
+		m->rc = import_fd(m->env, m->fd, &m->handle[m->nr]);
+		if (!m->rc)
+			m->nr++;
+	} while (!m->rc && m->nr < ARRAY_SIZE(m->handle));
+	m->ended = true;
+	return NULL;
+}
+
+/* Return: imports of a revoked fd that live. */
+static uint32_t import_round(int owner, struct importer *m, uint32_t *seed)
+{
+	uint32_t root = frame_new(owner, 1), i, live = 0;
+	uint32_t begin = next_random(seed) % 16;
+	pthread_t t;
+
+	m->fd = export_fd(owner, root);
+	m->nr = 0;
+	m->ended = false;
+	if (pthread_create(&t, NULL, import_on, m))
+		bail("pthread_create failed");
+	while (m->nr <= begin && !m->ended)
+		;
+	cap_revoke(owner, root, 0);
+	pthread_join(t, NULL);
+	for (i = 0; i < m->nr; i++) {
+		live += cap_state(m->env, m->handle[i]) == EXO_CAP_LIVE;
+		exo_close_handle(m->env, m->handle[i]);
+	}
+	wrong += m->rc != -ESTALE && m->nr < ARRAY_SIZE(m->handle);
+	close(m->fd);
+	exo_close_handle(owner, root);
+	return live;
+}
+
+static int late_imports(void *arg)
+{
+	uint32_t seed = 1963, round, rounds = *(uint32_t *)arg, late = 0;
+	struct importer m = { .env = exo_open() };
+	int owner = exo_open();
+
+	for (round = 0; round < rounds && !late; round++)
+		late = import_round(owner, &m, &seed);
+	is(late, 0, "no import outlives the revocation it raced with");
+	is(wrong, 0, "each thread ended with ESTALE");
+	return 0;
+}
+
 static int run(void *arg)
 {
 	uint32_t seed = 2002, round, rounds = *(uint32_t *)arg;
@@ -307,7 +378,9 @@ int main(void)
 	exo_setup();
 	env = exo_open();
 	before = stats_get(env);
-	is(as_user(UID_ALICE, run, &rounds), 0, "alice's process ended well");
+	is(as_user(UID_ALICE, late_imports, &rounds), 0,
+	   "alice's first process ended well");
+	is(as_user(UID_ALICE, run, &rounds), 0, "alice's second ended well");
 	ok(stats_wait(env, &before, 5000), "no page and no object is lost");
 	close(env);
 	return done_testing();
