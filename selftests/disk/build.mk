@@ -5,6 +5,7 @@ TESTS_VM += selftests/disk/attach.c selftests/disk/corrupt.c \
 	selftests/disk/extent.c selftests/disk/io.c selftests/disk/ring.c \
 	selftests/disk/isolation.c selftests/disk/fault.c \
 	selftests/disk/stress.c selftests/disk/slow.c
+selftests/disk/extent_LIBS := -lpthread
 selftests/disk/io_LIBS := -luring
 selftests/disk/isolation_LIBS := -luring
 selftests/disk/slow_LIBS := -luring -lpthread

@@ -4,6 +4,9 @@
  *
  * vm: --disk 64
  */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "disk.h"
 
 #define PATH "/dev/vda"
@@ -254,6 +257,92 @@ static void open_busy(int env)
 	close(other);
 }
 
+/* Deletes for as long as it may be tried; the first other answer. */
+struct deleter {
+	int env;
+	uint32_t handle;
+	atomic_bool begun;
+	long rc;
+};
+
+static void *delete_on(void *arg)
+{
+	struct deleter *d = arg;
+
+	do {
+		d->rc = extent_delete(d->env, d->handle);
+		d->begun = true;
+	} while (d->rc == -EBUSY);
+	return NULL;
+}
+
+/* Keeps the disk's lock busy, so that a delete has to wait for it. */
+struct lister {
+	int env;
+	atomic_bool stop;
+};
+
+static void *list_on(void *arg)
+{
+	struct exo_extent_info info[80];
+	struct exo_extent_list list = { .size = sizeof(list), .disk = disk,
+					.nr = 80, .array = (uintptr_t)info };
+	struct lister *l = arg;
+
+	while (!l->stop)
+		exo_ioctl(l->env, EXO_CMD_EXTENT_LIST, &list);
+	return NULL;
+}
+
+/*
+ * A handle revokes itself while another thread deletes by it: the other env's
+ * handle is then the only one that is open, but not the one that deletes.
+ */
+static void delete_revoked(int env)
+{
+	struct exo_cap_revoke r = { .size = sizeof(r),
+				    .flags = EXO_REVOKE_SELF };
+	struct deleter d = { .env = env };
+	int other = exo_open(), round, wrong = 0;
+	struct mem m = mem_new(other, 1, 0);
+	struct lister l = { .env = other };
+	uint32_t kept, all[40], i;
+	pthread_t busy, t;
+	char name[16];
+
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		snprintf(name, sizeof(name), "e%u", i);
+		extent_create(env, disk, name, 1000 + i, 1, 0600, &all[i]);
+	}
+	if (extent_create(other, disk, "kept", 100, 1, 0600, &kept))
+		bail("create");
+	pthread_create(&busy, NULL, list_on, &l);
+	for (round = 0; round < 300 && !wrong; round++) {
+		if (extent_open(env, disk, 0, "kept", EXO_RIGHT_READ, &r.handle))
+			break;
+		d.handle = r.handle;
+		d.begun = false;
+		pthread_create(&t, NULL, delete_on, &d);
+		while (!d.begun)
+			;
+		wrong += exo_ioctl(env, EXO_CMD_CAP_REVOKE, &r) != 0;
+		pthread_join(t, NULL);
+		wrong += d.rc != -ESTALE;
+		exo_close_handle(env, r.handle);
+	}
+	l.stop = true;
+	pthread_join(busy, NULL);
+	is(round, 300, "revoke a handle while another thread deletes by it");
+	is(wrong, 0, "the delete is refused, others have the extent open");
+	is(io_do(other, EXO_IO_READ, kept, 0, 1, m.handle, 0), BLOCK,
+	   "they can read it still");
+	mem_free(other, &m);
+	extent_delete(other, kept);
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		extent_delete(env, all[i]);
+	close(other);
+}
+
 static void open_wrong(int env)
 {
 	struct exo_frame_alloc f;
@@ -449,6 +538,7 @@ int main(void)
 	overlaps(work);
 	full_catalogue(work);
 	open_busy(work);
+	delete_revoked(work);
 	open_wrong(work);
 	lists(work);
 	quotas(work);
