@@ -345,7 +345,7 @@ static const struct target delete_targets[] = {
 
 static void sweep_disk(void)
 {
-	if (system("exoctl disk format " DISK " --name fail --slots 4"))
+	if (system("exoctl disk format " DISK " --name fail --slots 4 --force"))
 		bail("exoctl disk format");
 	disk_fd = open(DISK, O_RDWR | O_CLOEXEC);
 	if (disk_fd < 0)
