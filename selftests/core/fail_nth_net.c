@@ -245,6 +245,8 @@ static void sweep_net(void)
 	undo_handle(0);
 	exo_close_handle(env, tx_frame);
 	is(net_detach(), 0, "the device can be detached in the end");
+	/* Its address is that of other tests' devices. */
+	is(system("ip link del exo_a"), 0, "and removed");
 }
 
 int main(void)
