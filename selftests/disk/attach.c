@@ -2,7 +2,9 @@
 /*
  * Attaching, detaching, listing and granting: who may, what is refused.
  *
- * vm: --disk 64 --disk 64
+ * With red zones: the kernel says so if a list is longer than its memory.
+ *
+ * vm: --disk 64 --disk 64 --append slub_debug=FZ,kmalloc-*
  */
 #include <sched.h>
 #include <sys/mount.h>

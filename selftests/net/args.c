@@ -2,6 +2,9 @@
 /*
  * What do the commands for devices and flows do with hostile arguments?
  *
+ * With red zones: the kernel says so if a list is longer than its memory.
+ *
+ * vm: --append slub_debug=FZ,kmalloc-*
  * timeout: 240
  */
 #include "net_test.h"
