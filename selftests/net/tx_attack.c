@@ -294,7 +294,7 @@ static void try_race(void)
 
 static void try_indices(void)
 {
-	static const uint32_t wild[] = { 1U << 31, ~0U, 65, 100000 };
+	static const uint32_t wild[] = { 65, 100000, 1U << 31, ~0U };
 	uint32_t sent;
 	size_t i;
 

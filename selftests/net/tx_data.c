@@ -264,6 +264,52 @@ static void try_in_flight(void)
 	flow_drain(&f);
 }
 
+/* Until a number of packets is in flight. */
+static bool in_flight(uint64_t nr)
+{
+	uint64_t end = now_ms() + 2000;
+
+	while (stats_get(root_fd).out_nr_tx != nr) {
+		if (now_ms() > end)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
+/* One packet is overtaken by a ring full: its descriptor is not free yet. */
+static void try_overtaken(void)
+{
+	uint64_t before = stats_get(root_fd).out_nr_tx;
+	const struct frame *slow;
+	uint32_t i, sent;
+	long rc = 0;
+
+	slow = (const struct frame *)flow_desc(&f, 300)->hdr;
+	sh("tc qdisc add dev " DEV " root handle 1: prio bands 2 "
+	   "priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 && "
+	   "tc qdisc add dev " DEV " parent 1:2 netem delay 1500ms && "
+	   "tc filter add dev " DEV " parent 1: protocol ip u32 "
+	   "match u16 %u 0xffff at 2 flowid 1:2", ntohs(slow->ip.tot_len));
+	is(flow_send(&f, false), 0, "a slow packet");
+	for (i = 1; i < f.bind.nr_tx; i++) {
+		flow_desc(&f, 500);
+		rc |= flow_send(&f, false);
+	}
+	is(rc, 0, "a ring full after it");
+	ok(in_flight(before + 1), "which arrive before it");
+	flow_desc(&f, 500);
+	store_release(&f.ring->tx_prod, ++f.prod);
+	is(flow_kick(&f, 0, 0, &sent), 0, "one more");
+	is(sent, 0, "waits for the slow one's place");
+	ok(in_flight(before), "the slow one is done");
+	is(flow_kick(&f, 0, 0, &sent), 0, "now");
+	is(sent, 1, "its place is free");
+	ok(in_flight(before), "all are done");
+	sh("tc qdisc del dev " DEV " root");
+	flow_drain(&f);
+}
+
 /* Copied packets refer to no frame, but they are bounded as well. */
 static void try_copies_in_flight(void)
 {
@@ -388,6 +434,7 @@ int main(void)
 	try_sniffed();
 	try_copy_early();
 	try_in_flight();
+	try_overtaken();
 	try_copies_in_flight();
 	try_device_down();
 	flow_close(&f);
