@@ -249,7 +249,11 @@ static void giver_end(pid_t pid)
 
 /* --------------------------------------------------------------- tests */
 
-/* Asked three times, with time enough: what she gives is all that goes. */
+/*
+ * Asked up to three times, with time enough: what she gives is all that goes.
+ * How much the shrinkers are called for is the kernel's choice; with nothing
+ * above the minimum nobody is asked.
+ */
 static void test_asked_and_given(void)
 {
 	uint64_t before = root.global->nr_pressure, asked = 0;
@@ -266,13 +270,14 @@ static void test_asked_and_given(void)
 	is(board->nr_asked, 0, "a host that is not short asks for nothing");
 	is(root.global->nr_pressure, before, "nor counts it");
 	set_param("pressure_percent", SHORT);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 3 && free_before - board->given > EXO_ENV_MIN_PAGES;
+	     i++) {
 		asked = board->nr_asked;
 		call_shrinkers();
 		ok(await((uint64_t)board->nr_asked > asked, 5000),
 		   "a host that is short asks");
 	}
-	ok(root.global->nr_pressure >= before + 3, "and counts it");
+	ok(root.global->nr_pressure >= before + i, "and counts it");
 	ok(await(root.global->nr_pages + board->given == (uint64_t)free_before,
 		 5000), "what was given is free");
 	giver_end(pid);
