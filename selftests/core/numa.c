@@ -210,15 +210,18 @@ static void test_full(int env)
 	struct exo_frame_alloc f;
 
 	before.out_nr_envs++;
-	while (!(rc = alloc_on(other, 1, LARGE, 0, &f))) {
+	/* Later there may be room again: the kernel makes some in between. */
+	for (;;) {
+		full = stats_get(env);
+		rc = alloc_on(other, 1, LARGE, 0, &f);
+		if (rc)
+			break;
 		elsewhere += nr_elsewhere(other, &f, 1);
 		n++;
 	}
 	is(rc, -ENOMEM, "node 1 is full after %d frames of %d pages", n, LARGE);
 	ok(n > 16, "many");
 	is(elsewhere, 0, "all of them there");
-	full = stats_get(env);
-	is(alloc_on(other, 1, LARGE, 0, &f), -ENOMEM, "still full");
 	ok(stats_wait(env, &full, 2000), "what failed left nothing");
 	diag("kB free: node 0 %ld, then %ld; node 1 %ld", was, free_kb(0),
 	     free_kb(1));
