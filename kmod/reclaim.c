@@ -251,12 +251,16 @@ static unsigned long shrink_count(struct shrinker *unused,
 	return READ_ONCE(exo_info_all->nr_pages) ?: SHRINK_EMPTY;
 }
 
-/* Nothing is free at once: libraries are asked first. */
+/*
+ * Nothing is free at once: libraries are asked first. A kick takes pending work
+ * from its queue and puts it at the end: calls that come faster than the worker
+ * would keep it from running, so only the first of them kicks.
+ */
 static unsigned long shrink_scan(struct shrinker *unused,
 				 struct shrink_control *sc)
 {
-	atomic_long_add(sc->nr_to_scan, &nr_pressure);
-	mod_delayed_work(reclaim_wq, &reclaim_work, 0);
+	if (!atomic_long_fetch_add(sc->nr_to_scan, &nr_pressure))
+		mod_delayed_work(reclaim_wq, &reclaim_work, 0);
 	return SHRINK_STOP;
 }
 
