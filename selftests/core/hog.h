@@ -8,6 +8,8 @@
 
 #include "event.h"
 
+#include <sys/sysinfo.h>
+
 /* Of the whole machine, since boot; -1 if the kernel does not count. */
 MAYBE_UNUSED static long nr_oom_kills(void)
 {
@@ -29,6 +31,16 @@ struct appetite {
 	uint64_t nr_taken;
 	size_t at_once;		/* pages, then a rest; 0 for no rest */
 };
+
+/* With less left a rest is long enough for kswapd to call the shrinkers. */
+#define LEAN_BYTES	(12 << 20)
+
+MAYBE_UNUSED static bool is_lean(void)
+{
+	struct sysinfo si;
+
+	return sysinfo(&si) || si.freeram * si.mem_unit < LEAN_BYTES;
+}
 
 MAYBE_UNUSED static bool is_full(const struct info *i, const struct appetite *a)
 {
@@ -56,8 +68,8 @@ MAYBE_UNUSED static int hog(const struct appetite *a, int up, int down)
 		return 3;
 	for (i = 0; i < bytes && !is_full(&info, a); i += PAGE) {
 		p[i] = 1;
-		if (a->at_once && i / PAGE % a->at_once == 0)
-			usleep(500);
+		if (a->at_once && i / PAGE % a->at_once == 0 && is_lean())
+			usleep(3000);
 	}
 	diag("the eater has %zu MiB", i >> 20);
 	tell_ready(up);

@@ -234,17 +234,22 @@ static pid_t giver_start(int nr_frames)
 	return pid;
 }
 
-/* She lost nothing but what she gave. */
+/* She was asked, and what she has is hers. */
 static void giver_end(pid_t pid)
 {
 	board->quit = 1;
 	is(reap(pid), 0, "who gave ends well");
 	ok(board->nr_asked > 0, "was asked (%d times)", board->nr_asked);
+	is(board->nr_wrong, 0, "and what was kept is whole");
+}
+
+/* She lost nothing but what she gave. */
+static void lost_nothing(void)
+{
 	is(board->nr_taken, 0, "lost nothing by force");
 	is(board->nr_strange, 0, "heard of nothing else");
 	is(board->kept + board->given, board->nr_frames * FRAME_PAGES,
 	   "kept %ld pages, gave %ld", board->kept, board->given);
-	is(board->nr_wrong, 0, "and what was kept is whole");
 }
 
 /* --------------------------------------------------------------- tests */
@@ -281,6 +286,7 @@ static void test_asked_and_given(void)
 	ok(await(root.global->nr_pages + board->given == (uint64_t)free_before,
 		 5000), "what was given is free");
 	giver_end(pid);
+	lost_nothing();
 }
 
 /* Who ignores it: the deadline first, then frames, but never the minimum. */
@@ -415,23 +421,36 @@ static void test_memcg(void)
 	memcg_delete(path);
 }
 
-/* Eaten until the kernel looks for memory: one gives, one ignores it. */
+/*
+ * Eaten until the kernel looks for memory: one gives, one ignores it. On the way
+ * the OOM killer may come to be due, which takes of both. On a busy machine the
+ * hog can be too quick for whoever asks, and is killed: then it is done again.
+ */
 static void test_real(void)
 {
-	enum { NR = 64 };
+	enum { NR = 64, MOST_TRIES = 5 };
 	static struct holder h;
-	long kills = nr_oom_kills();
+	int let_go, tries = 0;
 	pid_t pid, eater;
-	int let_go;
+	long kills;
 
 	set_param("pressure_percent", "5");
 	set_param("pressure_timeout_ms", "3000");
-	pid = giver_start(NR);
-	holder_begin(&h, NR);
-	eater = hog_start((struct appetite) {
-			.nr_pressure = root.global->nr_pressure + 1,
-			.at_once = 64,
-		}, &let_go);
+	for (;;) {
+		kills = nr_oom_kills();
+		pid = giver_start(NR);
+		holder_begin(&h, NR);
+		eater = hog_start((struct appetite) {
+				.nr_pressure = root.global->nr_pressure + 1,
+				.at_once = 8,
+			}, &let_go);
+		if (let_go >= 0 || ++tries == MOST_TRIES)
+			break;
+		hog_end(eater, let_go);
+		holder_end(&h);
+		board->quit = 1;
+		reap(pid);
+	}
 	ok(let_go >= 0, "a hog eats until the host is short");
 	ok(await(h.info.env->nr_taken, 20000),
 	   "who ignores it loses frames");
