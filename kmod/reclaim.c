@@ -228,11 +228,14 @@ static void reclaim(struct work_struct *work)
 	take_for_oom();
 	ask_for_pressure();
 	left_ns = enforce_all();
-	/* Far deadlines are looked at again, an earlier one may come. */
+	/*
+	 * Far deadlines are looked at again, an earlier one may come. Not by
+	 * mod_delayed_work(): it would put off a kick that came meanwhile.
+	 */
 	if (left_ns != U64_MAX)
-		mod_delayed_work(reclaim_wq, &reclaim_work,
-				 nsecs_to_jiffies(min_t(u64, left_ns,
-							NSEC_PER_SEC)) + 1);
+		queue_delayed_work(reclaim_wq, &reclaim_work,
+				   nsecs_to_jiffies(min_t(u64, left_ns,
+							  NSEC_PER_SEC)) + 1);
 }
 
 /* Pressure ------------------------------------------------------------- */
