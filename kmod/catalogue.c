@@ -2,9 +2,12 @@
 /*
  * Catalogue: reading it with distrust, searching it, changing it durably.
  *
- * A change is one block: the copy with the lower generation is overwritten with
- * the next generation, after a flush, forced to stable storage. A crash leaves
- * the state before or after it, never a mixture.
+ * A change is one block, with the next generation, written over the first copy
+ * and then over the second, each after a flush and forced to stable storage. A
+ * crash leaves the state before or after it, never a mixture: one copy is whole
+ * all the time, and nothing relies on the change before both have it. So one of
+ * them may rot later and nothing is lost. What a crash left apart is made equal
+ * when the disk is attached.
  */
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
@@ -36,42 +39,71 @@ static u64 copy_block(const struct exo_catalogue *cat, u32 slot, int copy)
 	return cat->geometry->catalogue_start + 2ULL * slot + copy;
 }
 
-/* 0, or what is wrong with that copy; its content is in the bounce block. */
-static int read_copy(struct exo_catalogue *cat, u32 slot, int copy,
-		     struct exo_flaw *flaw)
+/*
+ * Into the bounce block. A copy that cannot be read is not one that is torn: it
+ * may be the newer one, and readable tomorrow, so that the older must not count.
+ */
+static int read_copy(struct exo_catalogue *cat, u32 slot, int copy)
 {
+	struct exo_flaw flaw = { .field = "error of reading", .want = "0" };
 	int rc = exo_block_read(cat->bdev, copy_block(cat, slot, copy),
 				cat->bounce);
 
-	if (rc) {
-		*flaw = (struct exo_flaw) {
-			.field = "error of reading", .found = -rc, .want = "0",
-		};
-		return rc;
+	if (!rc)
+		return 0;
+	flaw.found = -rc;
+	report(cat, copy_block(cat, slot, copy), slot, -1, &flaw);
+	return rc;
+}
+
+/* A whole copy, in the bounce block: it counts unless the first one is newer. */
+static void take_copy(struct exo_catalogue *cat, u32 slot, int copy, bool first)
+{
+	struct exo_slot *taken = &cat->slots[slot];
+
+	if (!first) {
+		if (EXO_CHECK(slot_agree, !memcmp(taken, cat->bounce,
+						  sizeof(*taken))))
+			return;
+		__set_bit(slot, cat->apart);
+		if (le64_to_cpu(cat->bounce->generation) <=
+		    le64_to_cpu(taken->generation))
+			return;
 	}
-	return exo_slot_verify(cat->bounce, slot, cat->geometry->uuid, flaw);
+	*taken = *cat->bounce;
+	cat->copy[slot] = copy;
 }
 
 static int load_slot(struct exo_catalogue *cat, u32 slot)
 {
 	struct exo_flaw flaw[2];
-	int copy, nr_valid = 0;
+	int copy, rc, nr_whole = 0;
+	bool whole[2];
 
 	for (copy = 0; copy < 2; copy++) {
-		if (read_copy(cat, slot, copy, &flaw[copy]))
-			continue;
-		if (nr_valid++ && le64_to_cpu(cat->bounce->generation) <=
-				  le64_to_cpu(cat->slots[slot].generation))
-			continue;
-		cat->slots[slot] = *cat->bounce;
-		cat->copy[slot] = copy;
+		rc = read_copy(cat, slot, copy);
+		if (rc)
+			return rc;
+		whole[copy] = !exo_slot_verify(cat->bounce, slot,
+					       cat->geometry->uuid,
+					       &flaw[copy]);
+		if (whole[copy])
+			take_copy(cat, slot, copy, !nr_whole++);
 	}
-	if (EXO_CHECK(slot_copies, nr_valid))
-		return 0;
 	for (copy = 0; copy < 2; copy++)
-		report(cat, copy_block(cat, slot, copy), slot, -1,
-		       &flaw[copy]);
-	return -EUCLEAN;
+		if (!whole[copy])
+			report(cat, copy_block(cat, slot, copy), slot, -1,
+			       &flaw[copy]);
+	if (nr_whole == 2)
+		return 0;
+	if (!EXO_CHECK(slot_copies, nr_whole))
+		return -EUCLEAN;
+	pr_warn_ratelimited("exo: %pg: slot %u: the copy in block %llu counts, of generation %llu\n",
+			    cat->bdev, slot,
+			    copy_block(cat, slot, cat->copy[slot]),
+			    le64_to_cpu(cat->slots[slot].generation));
+	__set_bit(slot, cat->apart);
+	return 0;
 }
 
 static void record_fill(struct exo_record *record,
@@ -156,16 +188,45 @@ static int load(struct exo_catalogue *cat, struct exo_disk *disk)
 	return 0;
 }
 
+/*
+ * Let both copies of each slot be the one that counts. Not before all of them
+ * were found good: a disk that is refused stays as it is.
+ */
+static int mend(struct exo_catalogue *cat)
+{
+	u32 slot;
+	int rc;
+
+	for_each_set_bit(slot, cat->apart, cat->geometry->nr_slots) {
+		*cat->bounce = cat->slots[slot];
+		rc = exo_block_write_stable(cat->bdev,
+					    copy_block(cat, slot,
+						       !cat->copy[slot]),
+					    cat->bounce);
+		if (rc) {
+			pr_err_ratelimited("exo: %pg: writing the catalogue failed (%d)\n",
+					   cat->bdev, rc);
+			return rc;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
 /**
- * exo_catalogue_load() - read and check the catalogue of a disk
+ * exo_catalogue_load() - read, check and mend the catalogue of a disk
  * @cat: zeroed memory inside @disk; undone by exo_catalogue_free(), also after
  *       an error
  * @disk: the disk, not yet visible to others
  * @bdev: its device
  * @geometry: of its label, lives as long as @disk
  *
+ * Copies that a crash left apart, or of which one is torn or rotten (said in the
+ * log), are equal afterwards.
+ *
  * Context: sleeps; nobody knows the disk yet. Return: 0; -EUCLEAN a slot without
- * a valid copy or an impossible entry, said in the log; -ENOMEM.
+ * a valid copy or an impossible entry, said in the log; -ENOMEM; the device's
+ * error, of reading any copy too.
  */
 int exo_catalogue_load(struct exo_catalogue *cat, struct exo_disk *disk,
 		       struct block_device *bdev,
@@ -178,11 +239,13 @@ int exo_catalogue_load(struct exo_catalogue *cat, struct exo_disk *disk,
 	mutex_init(&cat->write_lock);
 	cat->slots = kvcalloc(nr_slots, sizeof(*cat->slots), GFP_KERNEL);
 	cat->copy = kvcalloc(nr_slots, sizeof(*cat->copy), GFP_KERNEL);
+	cat->apart = bitmap_zalloc(nr_slots, GFP_KERNEL);
 	cat->used = bitmap_zalloc(nr_slots * EXO_SLOT_ENTRIES, GFP_KERNEL);
 	cat->bounce = (void *)__get_free_page(GFP_KERNEL);
-	if (!cat->slots || !cat->copy || !cat->used || !cat->bounce)
+	if (!cat->slots || !cat->copy || !cat->apart || !cat->used ||
+	    !cat->bounce)
 		return -ENOMEM;
-	return load(cat, disk);
+	return load(cat, disk) ?: mend(cat);
 }
 
 /**
@@ -200,6 +263,7 @@ void exo_catalogue_free(struct exo_catalogue *cat)
 						     node));
 	free_page((unsigned long)cat->bounce);
 	bitmap_free(cat->used);
+	bitmap_free(cat->apart);
 	kvfree(cat->copy);
 	kvfree(cat->slots);
 	memset(cat, 0, sizeof(*cat));
@@ -222,6 +286,21 @@ static void entry_from_record(struct exo_entry *entry,
 	exo_entry_encode(entry, &info);
 }
 
+/*
+ * One after the other: while one is being written the other is whole. An error
+ * of the second leaves the new state in the first.
+ */
+static int write_copies(struct exo_catalogue *cat, u32 slot,
+			struct exo_slot *next)
+{
+	int copy, rc = 0;
+
+	for (copy = 0; !rc && copy < 2; copy++)
+		rc = exo_block_write_stable(cat->bdev,
+					    copy_block(cat, slot, copy), next);
+	return rc;
+}
+
 /**
  * exo_catalogue_write() - change the state of an extent on the device
  * @cat: the catalogue
@@ -229,7 +308,7 @@ static void entry_from_record(struct exo_entry *entry,
  * @state: EXO_ENTRY_TO_BE_ZEROED, EXO_ENTRY_CLEAN or EXO_ENTRY_FREE
  *
  * After success the new state, and all that was written before, is on stable
- * storage. After a failure the old or the new one may be there: the catalogue
+ * storage, in both copies. After a failure the old or the new one may be there: the catalogue
  * is frozen, so that no decision is built on it.
  *
  * Context: sleeps; the disk's lock is not held. Return: 0, -EIO frozen, or the
@@ -257,9 +336,7 @@ int exo_catalogue_write(struct exo_catalogue *cat, struct exo_record *record,
 	entry_from_record(&next->entry[record->place % EXO_SLOT_ENTRIES],
 			  record, state);
 	exo_slot_seal(next, generation);
-	rc = exo_block_write_stable(cat->bdev,
-				    copy_block(cat, slot, !cat->copy[slot]),
-				    next);
+	rc = write_copies(cat, slot, next);
 	if (rc) {
 		cat->frozen = true;
 		pr_err_ratelimited("exo: %pg: writing the catalogue failed (%d), it cannot be changed until the disk is attached again\n",
@@ -267,7 +344,6 @@ int exo_catalogue_write(struct exo_catalogue *cat, struct exo_record *record,
 		goto out;
 	}
 	cat->slots[slot] = *next;
-	cat->copy[slot] = !cat->copy[slot];
 out:
 	mutex_unlock(&cat->write_lock);
 	return rc;

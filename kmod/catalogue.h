@@ -2,7 +2,7 @@
 /*
  * Catalogue: which extents are on a disk, in memory and on the device.
  *
- * On the device: slots of EXO_SLOT_ENTRIES entries, two copies each, changed
+ * On the device: slots of EXO_SLOT_ENTRIES entries, two equal copies, changed
  * one slot at a time (exo_disk.h). In memory: two trees of records, which never
  * overlap, and the image of each slot.
  *
@@ -74,7 +74,8 @@ struct exo_record {
  * @frozen: a write failed: what is on the device is not known for certain, so
  *          that nothing may change until the disk is attached again
  * @slots: what stands on the device
- * @copy: which of its two copies that is, for each slot
+ * @copy: which of its two copies was found to count, for each slot
+ * @apart: slots whose copies were found to differ, one bit each
  * @bounce: one block, to be written
  * @used: places taken, one bit each
  * @extents: the records by first block
@@ -89,6 +90,7 @@ struct exo_catalogue {
 	bool frozen;
 	struct exo_slot *slots;
 	u8 *copy;
+	unsigned long *apart;
 	struct exo_slot *bounce;
 	unsigned long *used;
 	struct rb_root extents;

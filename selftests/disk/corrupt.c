@@ -2,38 +2,14 @@
 /*
  * Labels and catalogues that are wrong: each field changed, with a checksum
  * that fits; torn copies; random bits. Nothing crashes, what is impossible is
- * refused, and the log says why.
+ * refused, and the log says why. What a crash leaves, or one copy that rots,
+ * loses nothing.
  *
  * vm: --disk 64
  */
 #include "disk.h"
 
 #define PATH "/dev/vda"
-
-static int kmsg;
-
-/* Is there a new line in the kernel log with this text? Reads all of them. */
-static bool logged(const char *text)
-{
-	char line[2048];
-	bool found = false;
-	ssize_t n;
-
-	while ((n = read(kmsg, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
-		if (n <= 0)
-			continue;
-		line[n] = 0;
-		found |= strstr(line, "exo: ") && strstr(line, text);
-	}
-	return found;
-}
-
-static void logged_start(void)
-{
-	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
-		bail("/dev/kmsg: %m");
-}
 
 /* Attach must fail with @want and a line about @field. */
 static void refused(int env, long want, const char *field, const char *what)
@@ -265,6 +241,17 @@ static void flip(uint64_t block, size_t byte)
 	close(fd);
 }
 
+static bool copies_agree(uint32_t index)
+{
+	uint8_t copy[2][BLOCK];
+	int fd = device_open(PATH), i;
+
+	for (i = 0; i < 2; i++)
+		block_read(fd, CATALOGUE + 2 * index + i, copy[i]);
+	close(fd);
+	return !memcmp(copy[0], copy[1], BLOCK);
+}
+
 /* One copy gone is no harm; both are. The newer one counts. */
 static void copies(int env)
 {
@@ -302,8 +289,96 @@ static void copies(int env)
 		close(env);
 		env = exo_open();
 		disk_detach(env, disk);
+		ok(copies_agree(0), "and both copies are alike");
 	}
 	close(env);
+}
+
+/* Rot in one copy, long after the change: noticed, and nothing is lost. */
+static void rot(int env, int copy, uint32_t *disk)
+{
+	char want[64];
+
+	flip(CATALOGUE + copy, 300);
+	logged("");
+	is(disk_attach(env, PATH, disk), 0, "copy %d rotten: attach", copy);
+	snprintf(want, sizeof(want), "slot 0: the copy in block %d counts",
+		 (int)CATALOGUE + !copy);
+	ok(logged(want), "and the log says which one counts");
+	ok(copies_agree(0), "and both copies are alike");
+}
+
+static void rotten_after_create(int env, int copy)
+{
+	uint32_t disk = disk_fresh(env, PATH), x;
+	struct mem m = mem_new(env, 1, 0);
+
+	is(extent_create(env, disk, "kept", 100, 10, 0600, &x), 0, "create");
+	pattern_fill(m.p, 100, BLOCK);
+	is(io_do(env, EXO_IO_WRITE, x, 9, 1, m.handle, 0), BLOCK, "write");
+	exo_close_handle(env, x);
+	is(disk_detach(env, disk), 0, "detach");
+	ok(copies_agree(0), "a created extent stands in both copies");
+	rot(env, copy, &disk);
+	is(extent_open(env, disk, 0, "kept", EXO_RIGHT_READ, &x), 0, "open");
+	memset(m.p, 0, BLOCK);
+	is(io_do(env, EXO_IO_READ, x, 9, 1, m.handle, 0), BLOCK, "read");
+	ok(pattern_same(m.p, 100, BLOCK), "its content is what was written");
+	exo_close_handle(env, x);
+	is(disk_detach(env, disk), 0, "detach");
+	mem_free(env, &m);
+}
+
+static void rotten_after_delete(int env, int copy)
+{
+	uint32_t disk = disk_fresh(env, PATH), x;
+
+	is(extent_create(env, disk, "gone", 100, 10, 0600, &x), 0, "create");
+	is(extent_delete(env, x), 0, "delete");
+	is(disk_detach(env, disk), 0, "detach");
+	rot(env, copy, &disk);
+	is(extent_open(env, disk, 0, "gone", EXO_RIGHT_READ, NULL), -ENOENT,
+	   "what was deleted stays deleted");
+	is(disk_detach(env, disk), 0, "detach");
+}
+
+/* The disk as a crash while slot 0 was written left it; is "new" there? */
+static void crashed(int env, const void *first, const void *second, bool want,
+		    const char *when)
+{
+	uint32_t disk;
+	int fd = device_open(PATH);
+
+	block_write(fd, CATALOGUE, first);
+	block_write(fd, CATALOGUE + 1, second);
+	fsync(fd);
+	close(fd);
+	is(disk_attach(env, PATH, &disk), 0, "crash %s: attach", when);
+	is(extent_open(env, disk, UID_ALICE, "new", EXO_RIGHT_READ, NULL),
+	   want ? 0 : -ENOENT, "the extent is %s", want ? "there" : "not there");
+	close(env);
+	env = exo_open();
+	is(disk_detach(env, disk), 0, "detach");
+	ok(copies_agree(0), "both copies are alike");
+	close(env);
+}
+
+static void crash_states(void)
+{
+	struct exo_slot before, after, torn;
+
+	disk_format(PATH);
+	slot_make(&before, 0);
+	slot_make(&after, 0);
+	after.generation = htole64(2);
+	entry_make(&after.entry[9], 100, 10, "new");
+	slot_seal(&after);
+	torn = before;
+	memcpy(&torn, &after, 512);
+	crashed(exo_open(), &torn, &before, false, "in the first copy");
+	crashed(exo_open(), &after, &before, true, "after the first copy");
+	crashed(exo_open(), &after, &torn, true, "in the second copy");
+	crashed(exo_open(), &after, &after, true, "after the second copy");
 }
 
 /* A slot that has been written as often as can be counted stays as it is. */
@@ -384,7 +459,7 @@ static void blank(int env)
 int main(void)
 {
 	struct exo_stats before;
-	int env, fd;
+	int env, fd, i;
 
 	exo_setup();
 	logged_start();
@@ -405,6 +480,11 @@ int main(void)
 	slot_fields(env);
 	overlaps(env);
 	copies(exo_open());
+	for (i = 0; i < 2; i++) {
+		rotten_after_create(env, i);
+		rotten_after_delete(env, i);
+	}
+	crash_states();
 	last_generation(env);
 	random_bits(env);
 	ok(stats_wait(env, &before, 2000), "counters are as at the start");

@@ -73,6 +73,33 @@ MAYBE_UNUSED static void block_read(int fd, uint64_t block, void *buf)
 		bail("read block %" PRIu64 ": %m", block);
 }
 
+/* -------------------------------------------------------- kernel log */
+
+MAYBE_UNUSED static int kmsg;
+
+/* Is there a new line in the kernel log with this text? Reads all of them. */
+MAYBE_UNUSED static bool logged(const char *text)
+{
+	char line[2048];
+	bool found = false;
+	ssize_t n;
+
+	while ((n = read(kmsg, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (n <= 0)
+			continue;
+		line[n] = 0;
+		found |= strstr(line, "exo: ") && strstr(line, text);
+	}
+	return found;
+}
+
+MAYBE_UNUSED static void logged_start(void)
+{
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
+		bail("/dev/kmsg: %m");
+}
+
 /* --------------------------------------------------------- formatting */
 
 MAYBE_UNUSED static uint32_t crc32c(const void *data, size_t n)

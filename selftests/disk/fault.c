@@ -117,21 +117,64 @@ static void catalogue_fails(void)
 	mem_free(env, &m);
 }
 
+/* One copy of slot 0 takes no writes: nothing is built on the other alone. */
+static void half_written(uint64_t copy)
+{
+	uint32_t x;
+
+	is(extent_create(env, disk, "x", 100, 10, 0600, &x), 0, "create");
+	nullb_bad(NAME, true, CATALOGUE + copy, 1);
+	is(extent_delete(env, x), -EIO, "delete, copy %d fails", (int)copy);
+	is(nr_extents(), 1, "the extent stays");
+	is(extent_create(env, disk, "y", 200, 10, 0600, NULL), -EIO,
+	   "the catalogue is frozen");
+	exo_close_handle(env, x);
+	is(disk_detach(env, disk), 0, "detach");
+	is(disk_attach(env, PATH, &disk), -EIO, "attach while it fails");
+	nullb_bad(NAME, false, CATALOGUE + copy, 1);
+	is(disk_attach(env, PATH, &disk), 0, "attach once it is well");
+	is(nr_extents(), !copy, "deleted if the first copy says so");
+	if (!copy) {
+		is(extent_open(env, disk, 0, "x", 3, &x), 0, "open it");
+		is(extent_delete(env, x), 0, "delete");
+	}
+}
+
+/* A copy that cannot be read may be the newer one: the older does not count. */
 static void half_read(void)
 {
+	struct mem m = mem_new(env, 1, 0);
+	uint32_t x;
+	int i;
+
+	is(extent_create(env, disk, "x", 100, 10, 0600, &x), 0, "create");
+	pattern_fill(m.p, 1, BLOCK);
+	is(io_do(env, EXO_IO_WRITE, x, 9, 1, m.handle, 0), BLOCK, "write");
+	exo_close_handle(env, x);
 	is(disk_detach(env, disk), 0, "detach");
+	for (i = 0; i < 2; i++) {
+		nullb_bad(NAME, true, CATALOGUE + i, 1);
+		logged("");
+		is(disk_attach(env, PATH, &disk), -EIO,
+		   "attach with copy %d unreadable", i);
+		ok(logged(i ? "block 3 (slot 0): error of reading is 5" :
+			  "block 2 (slot 0): error of reading is 5"),
+		   "and the log says which block");
+		nullb_bad(NAME, false, CATALOGUE + i, 1);
+	}
 	nullb_bad(NAME, true, 0, 1);
-	nullb_bad(NAME, true, CATALOGUE + 1, 1);
 	is(disk_attach(env, PATH, &disk), 0,
-	   "attach with one label and one copy unreadable");
+	   "attach once it is well, with one label unreadable");
+	is(extent_open(env, disk, 0, "x", 3, &x), 0, "open");
+	memset(m.p, 0, BLOCK);
+	is(io_do(env, EXO_IO_READ, x, 9, 1, m.handle, 0), BLOCK, "read");
+	ok(pattern_same(m.p, 1, BLOCK), "its content is what was written");
+	is(extent_delete(env, x), 0, "delete");
+	mem_free(env, &m);
 	is(disk_detach(env, disk), 0, "detach");
 	nullb_bad(NAME, true, 1, 1);
 	is(disk_attach(env, PATH, &disk), -EUCLEAN, "both labels unreadable");
 	nullb_bad(NAME, false, 0, 2);
-	nullb_bad(NAME, true, CATALOGUE, 1);
-	is(disk_attach(env, PATH, &disk), -EUCLEAN,
-	   "both copies of a slot unreadable");
-	nullb_bad(NAME, false, CATALOGUE, 2);
 	is(disk_attach(env, PATH, &disk), 0, "attach");
 }
 
@@ -210,12 +253,15 @@ int main(void)
 		skip("no null_blk");
 		return done_testing();
 	}
+	logged_start();
 	env = exo_open();
 	before = stats_get(env);
 	disk = disk_fresh(env, PATH);
 	bad_blocks();
 	zeroing_fails();
 	catalogue_fails();
+	half_written(0);
+	half_written(1);
 	half_read();
 	half_created();
 	without_uring();

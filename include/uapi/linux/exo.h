@@ -854,7 +854,8 @@ struct exo_policy_list {
  * writing; EBUSY mounted or claimed; EROFS; EINVAL zoned, or logical blocks of
  * more than EXO_BLOCK_BYTES; EINTR killed while zeroing; EUCLEAN no valid label
  * or catalogue (the kernel log says what is wrong); EPROTONOSUPPORT the label
- * asks for a feature that is not known.
+ * asks for a feature that is not known; EIO, or another error of the device, the
+ * catalogue cannot be read (the kernel log says which block) or mended.
  */
 struct exo_disk_attach {
 	__u32 size;
@@ -1041,7 +1042,8 @@ struct exo_extent_open {
  * @reserved: must be zero
  *
  * Errors: EACCES not the owner; EBUSY open elsewhere, or I/O in flight; EIO
- * the catalogue could not be written: the extent stays.
+ * the catalogue could not be written: the extent stays, at least until the disk
+ * is attached anew.
  */
 struct exo_extent_delete {
 	__u32 size;

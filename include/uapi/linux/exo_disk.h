@@ -11,9 +11,12 @@
  *   [data_start,
  *     data_end)          space for extents
  *
- * A slot is written by writing the copy with the lower generation (or the
- * invalid one) with the next generation, forced to stable storage; the valid
- * copy with the higher generation counts. So a torn write leaves the old state.
+ * Both copies of a slot are equal, but for moments: a slot is written by writing
+ * the first copy with the next generation, forced to stable storage, then the
+ * second likewise. The valid copy with the higher generation counts; a reader
+ * that finds them apart (a crash in between, or one of them torn) makes them
+ * equal before it changes anything. A copy that cannot be read is not invalid: it
+ * may be the newer one. Earlier writers wrote one copy only, the older one.
  */
 #ifndef _UAPI_LINUX_EXO_DISK_H
 #define _UAPI_LINUX_EXO_DISK_H
