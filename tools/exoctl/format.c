@@ -96,8 +96,8 @@ static int write_slots(const struct job *job)
 	uint32_t i;
 
 	for (i = 0; i < job->layout.nr_slots; i++) {
+		slot_make(&slot, &job->layout, i);
 		for (copy = 0; copy < 2; copy++) {
-			slot_make(&slot, &job->layout, i, copy);
 			rc = block_write(job,
 					 slot_block(&job->layout, i, copy),
 					 &slot);

@@ -73,12 +73,12 @@ void label_make(struct exo_label *label, const struct layout *layout)
 }
 
 void slot_make(struct exo_slot *slot, const struct layout *layout,
-	       uint32_t index, int copy)
+	       uint32_t index)
 {
 	memset(slot, 0, sizeof(*slot));
 	slot->magic = htole32(EXO_SLOT_MAGIC);
 	slot->index = htole32(index);
-	slot->generation = htole64(1 + copy);
+	slot->generation = htole64(1);
 	memcpy(slot->uuid, layout->uuid, sizeof(slot->uuid));
 	slot->crc32c = htole32(block_sum(slot,
 					 offsetof(struct exo_slot, crc32c)));

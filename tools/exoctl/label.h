@@ -52,9 +52,9 @@ int layout_plan(struct layout *layout, uint64_t bytes, uint32_t nr_slots,
 /* Fills a block with the label. Both copies are the same. */
 void label_make(struct exo_label *label, const struct layout *layout);
 
-/* Fills a block with copy 0 or 1 of an empty slot. */
+/* Fills a block with an empty slot. Both copies are the same. */
 void slot_make(struct exo_slot *slot, const struct layout *layout,
-	       uint32_t index, int copy);
+	       uint32_t index);
 
 /* Magic and checksum are right? */
 bool label_valid(const struct exo_label *label);
