@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Expiry: capabilities that end by themselves. Every use looks at the clock;
- * what is mapped is taken away by one work item, which sleeps until the
- * earliest time of a queue.
+ * what is mapped is taken away when one work item, which sleeps until the
+ * earliest time of a queue, has ended them. It waits for none of them.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -71,6 +71,9 @@ static void expire(struct work_struct *work)
  */
 void exo_expiry_add(struct exo_cap *cap)
 {
+	/* Never; and as the queue's signed number it would be the first. */
+	if (cap->expires_ns > KTIME_MAX)
+		return;
 	spin_lock(&queue_lock);
 	cap->expiry.expires = cap->expires_ns;
 	if (timerqueue_add(&queue, &cap->expiry))

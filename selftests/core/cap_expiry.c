@@ -137,6 +137,31 @@ static void test_order(int env)
 	is(bad, 0, "all ended");
 }
 
+/* Times that never come do not stop the clock for others. */
+static void test_far(int env)
+{
+	static const uint64_t far[] = {
+		INT64_MAX, 1ULL << 63, (1ULL << 63) + 1, ~0ULL,
+	};
+	uint32_t root = frame_new(env, 1), h[ARRAY_SIZE(far)], soon;
+	uint64_t t, *p;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(far); i++)
+		is(derive_until(env, root, R, 0, 1, far[i], &h[i]), 0,
+		   "one until %#" PRIx64, far[i]);
+	t = boottime_ns() + 300 * MS;
+	if (derive_until(env, root, RW, 0, 1, t, &soon))
+		bail("CAP_DERIVE");
+	p = cap_mapped(env, soon, 0, 1, RDWR);
+	ok(gone_after(p, t) >= 0, "a mapping goes at its own time");
+	for (i = 0; i < ARRAY_SIZE(far); i++) {
+		is(expires_of(env, h[i]), far[i], "the far one says its time");
+		is(cap_state(env, h[i]), EXO_CAP_LIVE, "and is not over");
+	}
+	munmap(p, PAGE);
+}
+
 /* Handles closed before their time leave nothing in the clock's queue. */
 static void test_closed_before(int env)
 {
@@ -177,8 +202,8 @@ static void test_memory_back(int env)
 static int run(void *arg)
 {
 	static void (*const tests[])(int env) = {
-		test_inherit, test_ends, test_order, test_closed_before,
-		test_memory_back,
+		test_inherit, test_ends, test_order, test_far,
+		test_closed_before, test_memory_back,
 	};
 	int env = exo_open(), scratch;
 	struct exo_stats before;
