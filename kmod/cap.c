@@ -5,6 +5,8 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "cap.h"
 #include "check.h"
@@ -16,6 +18,10 @@ struct root {
 	struct exo_cap_tree tree;
 };
 
+static struct workqueue_struct *burial_wq;
+
+static void bury_condemned(struct work_struct *work);
+
 /* Making --------------------------------------------------------------- */
 
 static void cap_setup(struct exo_cap *cap, struct exo_cap_tree *tree,
@@ -23,8 +29,10 @@ static void cap_setup(struct exo_cap *cap, struct exo_cap_tree *tree,
 {
 	refcount_set(&cap->refs, 1);
 	INIT_LIST_HEAD(&cap->children);
+	INIT_LIST_HEAD(&cap->doomed);
 	INIT_LIST_HEAD(&cap->sibling);
 	INIT_LIST_HEAD(&cap->exports);
+	INIT_LIST_HEAD(&cap->condemned);
 	timerqueue_init(&cap->expiry);
 	cap->tree = tree;
 	cap->obj = obj;
@@ -46,7 +54,9 @@ struct exo_cap *exo_cap_new_root(struct exo_object *obj)
 		return NULL;
 	refcount_set(&root->tree.refs, 1);
 	spin_lock_init(&root->tree.lock);
-	mutex_init(&root->tree.revoking);
+	INIT_LIST_HEAD(&root->tree.condemned);
+	INIT_WORK(&root->tree.burial, bury_condemned);
+	init_waitqueue_head(&root->tree.served);
 	cap_setup(&root->cap, &root->tree, obj);
 	root->cap.scope.rights = obj->rights;
 	root->cap.scope.nr = obj->nr_units;
@@ -297,7 +307,7 @@ static struct exo_env *hold_env(struct exo_cap *cap, u32 *handle)
 	return env;
 }
 
-/* Only who ends a capability, one at a time, changes its object. */
+/* Nobody else changes its object: a tree has one work item. */
 static struct exo_object *take_object(struct exo_cap *cap, struct exo_env *env,
 				      struct exo_cap **parent)
 {
@@ -372,6 +382,7 @@ static struct exo_cap *next_doomed(struct exo_cap_tree *tree,
 	while ((cap = list_first_entry_or_null(doomed, struct exo_cap,
 					       sibling))) {
 		list_del_init(&cap->sibling);
+		list_splice_tail_init(&cap->doomed, doomed);
 		list_splice_tail_init(&cap->children, doomed);
 		/* One whose last reference is gone buries itself. */
 		if (refcount_inc_not_zero(&cap->refs))
@@ -389,11 +400,11 @@ static struct exo_cap *next_doomed(struct exo_cap_tree *tree,
 	return cap;
 }
 
-static u64 bury_all(struct exo_cap_tree *tree, struct list_head *doomed,
+static u32 bury_all(struct exo_cap_tree *tree, struct list_head *doomed,
 		    u32 why)
 {
 	struct exo_cap *cap;
-	u64 nr = 0;
+	u32 nr = 0;
 
 	while ((cap = next_doomed(tree, doomed, why))) {
 		bury(cap, true);
@@ -404,66 +415,183 @@ static u64 bury_all(struct exo_cap_tree *tree, struct list_head *doomed,
 	return nr;
 }
 
-/* @why: EXO_REFUSED_* if the capability ends itself too, or 0. */
-static u64 end_subtree(struct exo_cap *cap, u32 why)
+/* Return: how many ended by this. */
+static u32 bury_subtree(struct exo_cap *cap)
 {
 	struct exo_cap_tree *tree = cap->tree;
 	LIST_HEAD(doomed);
-	u64 nr = 0;
+	u32 nr = 0;
 
-	lockdep_assert_held(&tree->revoking);
 	spin_lock(&tree->lock);
-	if (why && !cap->ended) {
-		WRITE_ONCE(cap->ended, why);
-		nr = 1;
-	}
-	WRITE_ONCE(cap->epoch, cap->epoch + 1);
-	list_splice_init(&cap->children, &doomed);
+	list_splice_init(&cap->doomed, &doomed);
 	spin_unlock(&tree->lock);
 
-	if (nr)
-		bury(cap, why != EXO_REFUSED_REVOKED);
-	else
+	/* Without an object it went with one above it. */
+	if (cap->ended && cap->obj) {
+		bury(cap, cap->ended != EXO_REFUSED_REVOKED);
+		nr++;
+	} else {
 		exo_export_drop_stale(cap);
-	return nr + bury_all(tree, &doomed, why ?: EXO_REFUSED_REVOKED);
+	}
+	return nr + bury_all(tree, &doomed, cap->ended ?: EXO_REFUSED_REVOKED);
+}
+
+/* Return: a capability, whose reference is the caller's now, or NULL. */
+static struct exo_cap *next_condemned(struct exo_cap_tree *tree, u32 *ticket)
+{
+	struct exo_cap *cap;
+
+	spin_lock(&tree->lock);
+	cap = list_first_entry_or_null(&tree->condemned, struct exo_cap,
+				       condemned);
+	if (cap) {
+		list_del_init(&cap->condemned);
+		*ticket = cap->nr_asked;
+	}
+	spin_unlock(&tree->lock);
+	return cap;
+}
+
+/*
+ * Who waits may close the last handle next, and then the object shall be gone:
+ * so the list's reference goes first. The memory stays for a grace period.
+ */
+static void serve(struct exo_cap *cap, u32 ticket)
+{
+	rcu_read_lock();
+	if (refcount_dec_not_one(&cap->refs)) {
+		/* Pairs with smp_load_acquire() in served(). */
+		smp_store_release(&cap->nr_served, ticket);
+		cap = NULL;
+	}
+	rcu_read_unlock();
+	exo_cap_put(cap);
+}
+
+static void bury_condemned(struct work_struct *work)
+{
+	struct exo_cap_tree *tree = container_of(work, struct exo_cap_tree,
+						 burial);
+	struct exo_cap *cap;
+	u32 ticket;
+
+	while ((cap = next_condemned(tree, &ticket))) {
+		WRITE_ONCE(cap->nr_buried, bury_subtree(cap));
+		serve(cap, ticket);
+		wake_up_all(&tree->served);
+	}
+	tree_put(tree);
+}
+
+/* What was made from it, and itself if @why is not 0: no use can begin. */
+static void __mark(struct exo_cap *cap, u32 why)
+{
+	lockdep_assert_held(&cap->tree->lock);
+	if (why && !cap->ended)
+		WRITE_ONCE(cap->ended, why);
+	WRITE_ONCE(cap->epoch, cap->epoch + 1);
+	list_splice_tail_init(&cap->children, &cap->doomed);
+}
+
+static void __condemn(struct exo_cap *cap)
+{
+	lockdep_assert_held(&cap->tree->lock);
+	if (!list_empty(&cap->condemned))
+		return;
+	exo_cap_hold(cap);
+	cap->nr_asked++;
+	list_add_tail(&cap->condemned, &cap->tree->condemned);
 }
 
 /**
- * exo_cap_end() - end a capability and all that was made from it
+ * exo_cap_end() - end what was made from a capability, and perhaps itself
  * @cap: a reference held by the caller
- * @why: EXO_REFUSED_REVOKED, _EXPIRED or _REPOSSESSED
+ * @why: EXO_REFUSED_REVOKED, _EXPIRED or _REPOSSESSED if it ends itself too, or
+ *       0; who holds it is told of it, unless it was revoked
  *
- * When this returns none of it is mapped and no use can begin.
+ * When this returns no use can begin. What is mapped goes soon: exo_cap_wait().
  *
- * Context: sleeps; may wait for another revocation in the same tree. Return:
- * how many ended.
+ * Context: any but interrupt; does not sleep. Return: the ticket to wait with.
  */
-u64 exo_cap_end(struct exo_cap *cap, u32 why)
+u32 exo_cap_end(struct exo_cap *cap, u32 why)
 {
 	struct exo_cap_tree *tree = cap->tree;
-	u64 nr;
+	u32 ticket;
 
-	mutex_lock(&tree->revoking);
-	nr = end_subtree(cap, why);
-	mutex_unlock(&tree->revoking);
-	return nr;
+	spin_lock(&tree->lock);
+	__mark(cap, why);
+	__condemn(cap);
+	ticket = cap->nr_asked;
+	spin_unlock(&tree->lock);
+
+	refcount_inc(&tree->refs);
+	if (!queue_work(burial_wq, &tree->burial))
+		tree_put(tree);
+	return ticket;
+}
+
+static bool served(const struct exo_cap *cap, u32 ticket)
+{
+	/* Pairs with smp_store_release() in serve(). */
+	return (s32)(smp_load_acquire(&cap->nr_served) - ticket) >= 0;
+}
+
+/**
+ * exo_cap_wait() - wait until nothing of it is mapped
+ * @cap: a reference held by the caller
+ * @ticket: from exo_cap_end()
+ * @timeout: jiffies at most
+ *
+ * Context: sleeps. Return: what is left of @timeout, at least 1, or 0 if it
+ * is over first.
+ */
+unsigned long exo_cap_wait(struct exo_cap *cap, u32 ticket,
+			   unsigned long timeout)
+{
+	return wait_event_timeout(cap->tree->served, served(cap, ticket),
+				  timeout);
 }
 
 /**
  * exo_cap_revoke() - end what was made from a capability
  * @cap: a reference held by the caller
  * @self: and the capability
- * @nr: how many ended
+ * @nr: how many ended, those of a call for the same at the same time included
  *
- * Context: as exo_cap_end(). Return: 0, -EINTR fatal signal while waiting.
+ * When this returns none of it is mapped and no use can begin.
+ *
+ * Context: sleeps. Return: 0, -EINTR fatal signal: it goes on all the same.
  */
 int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr)
 {
-	struct exo_cap_tree *tree = cap->tree;
+	u32 ticket = exo_cap_end(cap, self ? EXO_REFUSED_REVOKED : 0);
 
-	if (mutex_lock_killable(&tree->revoking))
+	if (wait_event_killable(cap->tree->served, served(cap, ticket)))
 		return -EINTR;
-	*nr = end_subtree(cap, self ? EXO_REFUSED_REVOKED : 0);
-	mutex_unlock(&tree->revoking);
+	*nr = READ_ONCE(cap->nr_buried);
 	return 0;
+}
+
+/* Set-up --------------------------------------------------------------- */
+
+/**
+ * exo_cap_init() - be ready to end capabilities
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int exo_cap_init(void)
+{
+	burial_wq = alloc_workqueue("exo_burial", WQ_UNBOUND | WQ_MEM_RECLAIM,
+				    0);
+	return burial_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * exo_cap_exit() - wait for what is being ended
+ *
+ * Context: sleeps; no env is left, and nobody ends capabilities any more.
+ */
+void exo_cap_exit(void)
+{
+	destroy_workqueue(burial_wq);
 }

@@ -11,23 +11,29 @@
  * References: the handle or handles' fd, and each child hold a capability; a
  * capability holds its object until it has ended. Ending marks one word, which
  * every use of the subtree looks at on its way up (at most EXO_CAP_MAX_DEPTH
- * steps); then each capability of it is taken out of page tables and lets go of
- * its object, in batches that can be preempted.
+ * steps); then each capability of it is buried: taken out of page tables, off
+ * its object and its parent.
  *
- * Locks: tree->revoking serialises what ends capabilities; under it the env's
- * map_lock, then tree->lock, then the env's xa_lock. tree->lock guards parents,
- * children and @env; @obj is changed under map_lock (if in an env), tree->lock
- * and xa_lock, so any of them is enough to read it.
+ * The marking is done by whoever ends a capability, and waits for nobody. The
+ * burying is done by a work item of the tree, one subtree after the other: it
+ * may be long, and were it done by the caller, one that is kept from running
+ * would hold up the owner's own revocation.
+ *
+ * Locks: the env's map_lock, then tree->lock, then the env's xa_lock. tree->lock
+ * guards parents, children, lists and @env; @obj is changed by the work item
+ * alone, under map_lock (if in an env), tree->lock and xa_lock, so any of them
+ * is enough to read it.
  */
 #ifndef EXO_KMOD_CAP_H
 #define EXO_KMOD_CAP_H
 
 #include <linux/list.h>
-#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/timerqueue.h>
 #include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "object.h"
 #include "refusal.h"
@@ -51,21 +57,25 @@ struct exo_scope {
 
 /**
  * struct exo_cap_tree - what all capabilities below one root share
- * @refs: one each
+ * @refs: one each, and one of the work item while it is queued or runs
  * @lock: see above
- * @revoking: see above
  * @nr: capabilities in the tree
+ * @condemned: whose subtrees are to be buried, first come first served
+ * @burial: buries them
+ * @served: woken after each
  */
 struct exo_cap_tree {
 	refcount_t refs;
 	spinlock_t lock;
-	struct mutex revoking;
 	u32 nr;
+	struct list_head condemned;
+	struct work_struct burial;
+	wait_queue_head_t served;
 };
 
 /**
  * struct exo_cap - a capability
- * @refs: handle or fd, children, lookups
+ * @refs: handle or fd, children, lookups, the tree's list of condemned
  * @ended: EXO_REFUSED_* why it has ended, or 0
  * @ended_above: how many steps above stands the one that ended and took it along
  * @epoch: counts the revocations of what was made from it
@@ -79,10 +89,16 @@ struct exo_cap_tree {
  * @attached: in the parent's list of children
  * @nr_children: in @children
  * @children: made from it
- * @sibling: in the parent's @children, or in a list of those being ended
+ * @doomed: made from it, revoked, not buried yet
+ * @sibling: in the parent's @children or @doomed, or in a list of those being
+ *           buried
  * @exports: files that stand for it, see export.c
  * @env: whose handle table it is in, or NULL
  * @handle: there
+ * @condemned: in the tree's list
+ * @nr_asked: how often it was put there
+ * @nr_served: how often that was done; then @nr_buried says of how many
+ * @nr_buried: see @nr_served
  * @tree: one reference
  * @expiry: in the queue of expiry.c if it expires before its parent
  * @rcu: frees it
@@ -102,10 +118,15 @@ struct exo_cap {
 	bool attached;
 	u32 nr_children;
 	struct list_head children;
+	struct list_head doomed;
 	struct list_head sibling;
 	struct list_head exports;
 	struct exo_env *env;
 	u32 handle;
+	u32 nr_asked;
+	u32 nr_served;
+	u32 nr_buried;
+	struct list_head condemned;
 	struct exo_cap_tree *tree;
 	struct timerqueue_node expiry;
 	struct rcu_head rcu;
@@ -126,6 +147,8 @@ struct exo_cap_want {
 	struct exo_object *obj;
 };
 
+int exo_cap_init(void);
+void exo_cap_exit(void);
 struct exo_cap *exo_cap_new_root(struct exo_object *obj);
 struct exo_cap *exo_cap_new_child(struct exo_cap *parent,
 				  const struct exo_cap_want *want,
@@ -135,7 +158,9 @@ bool exo_cap_alive(const struct exo_cap *cap, struct exo_refusal_reason *why);
 bool exo_cap_covers(const struct exo_cap *cap, u32 rights,
 		    struct exo_refusal_reason *why);
 int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr);
-u64 exo_cap_end(struct exo_cap *cap, u32 why);
+u32 exo_cap_end(struct exo_cap *cap, u32 why);
+unsigned long exo_cap_wait(struct exo_cap *cap, u32 ticket,
+			   unsigned long timeout);
 
 struct file *exo_export_file(struct exo_cap *cap);
 struct exo_cap *exo_export_get(struct file *file, u32 *epoch);

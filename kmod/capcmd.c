@@ -222,9 +222,9 @@ int exo_cap_import(struct exo_command *cmd)
  * exo_cap_revoke_below() - EXO_CMD_CAP_REVOKE
  * @cmd: struct exo_cap_revoke
  *
- * Context: sleeps, as long as another revocation in the same tree takes. Return:
- * 0; -EINVAL reserved not zero; -ENOENT; -ESTALE it has ended already; -EINTR
- * fatal signal.
+ * Context: sleeps, also as long as other revocations in the same tree take.
+ * Return: 0; -EINVAL reserved not zero; -ENOENT; -ESTALE it has ended already;
+ * -EINTR fatal signal, it goes on all the same.
  */
 int exo_cap_revoke_below(struct exo_command *cmd)
 {

@@ -441,6 +441,7 @@ int exo_extent_delete(struct exo_command *cmd)
 	struct exo_extent *extent;
 	struct exo_scope scope;
 	struct exo_cap *cap;
+	u64 nr;
 	int rc;
 
 	if (!EXO_CHECK(delete_reserved, !arg->reserved))
@@ -457,7 +458,7 @@ int exo_extent_delete(struct exo_command *cmd)
 		rc = delete(extent);
 	/* Another thread may have closed the handle just now: all the same. */
 	if (!rc) {
-		exo_cap_end(cap, EXO_REFUSED_REVOKED);
+		exo_cap_revoke(cap, true, &nr);
 		exo_env_drop(cmd->env, arg->handle);
 	}
 	exo_object_put(&extent->obj);

@@ -105,9 +105,12 @@ static int __init exo_init(void)
 	rc = exo_object_init();
 	if (rc)
 		goto err_info;
-	rc = exo_reclaim_init();
+	rc = exo_cap_init();
 	if (rc)
 		goto err_object;
+	rc = exo_reclaim_init();
+	if (rc)
+		goto err_cap;
 	rc = exo_io_init();
 	if (rc)
 		goto err_reclaim;
@@ -130,6 +133,8 @@ err_io:
 	exo_io_exit();
 err_reclaim:
 	exo_reclaim_exit();
+err_cap:
+	exo_cap_exit();
 err_object:
 	exo_object_exit();
 err_info:
@@ -139,17 +144,21 @@ err_info:
 
 /*
  * No env is open now and nothing is attached: both hold a reference on the
- * module. What may be left is work that devices have not finished; each exit
- * waits for its own kind, object_exit for the memory behind it.
+ * module. What may be left is the end of capabilities, then work that devices
+ * have not finished; each exit waits for its own kind, object_exit for the
+ * memory behind it. A task may still be in the last instructions of a bio's
+ * completion: the grace period in net_exit covers io_exit too.
  */
 static void __exit exo_exit(void)
 {
 	misc_deregister(&exo_device);
+	/* Both end capabilities. */
+	exo_reclaim_exit();
+	exo_expiry_exit();
+	exo_cap_exit();
 	exo_net_exit();
 	exo_disk_exit();
 	exo_io_exit();
-	exo_expiry_exit();
-	exo_reclaim_exit();
 	exo_object_exit();
 	exo_policy_exit();
 	exo_info_exit();

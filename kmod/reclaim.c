@@ -46,6 +46,13 @@ static atomic_long_t nr_pressure;	/* pages that the shrinker wants */
 static atomic_long_t nr_oom;		/* pages that the OOM notifier wants */
 static DECLARE_COMPLETION(oom_done);
 
+/*
+ * What is left of the time, in jiffies, that a run of the worker may wait for
+ * pages to leave page tables: usually none is needed, but it is up to programs.
+ */
+#define PATIENCE	(HZ / 10)
+static unsigned long patience;
+
 /* Asking --------------------------------------------------------------- */
 
 /* Pages that may be asked of an env. */
@@ -82,10 +89,12 @@ void exo_reclaim_user(kuid_t uid, u64 nr_pages, u32 timeout_ms)
 {
 	struct exo_env *env = NULL;
 
-	while (nr_pages && (env = exo_env_next(env)))
+	while (nr_pages && (env = exo_env_next(env))) {
 		if (uid_eq(env->cred->uid, uid))
 			nr_pages -= ask(env, nr_pages, timeout_ms,
 					EXO_SOURCE_QUOTA);
+		cond_resched();
+	}
 	if (env)
 		exo_env_put(env);
 }
@@ -95,8 +104,10 @@ static u64 all_spare_pages(void)
 	struct exo_env *env = NULL;
 	u64 total = 0;
 
-	while ((env = exo_env_next(env)))
+	while ((env = exo_env_next(env))) {
 		total += spare_pages(env);
+		cond_resched();
+	}
 	return total;
 }
 
@@ -112,10 +123,12 @@ static void ask_all(u64 nr_pages)
 
 	if (!total)
 		return;
-	while ((env = exo_env_next(env)))
+	while ((env = exo_env_next(env))) {
 		ask(env, mul_u64_u64_div_u64(nr_pages, spare_pages(env),
 					     total) + 1,
 		    timeout_ms, EXO_SOURCE_PRESSURE);
+		cond_resched();
+	}
 }
 
 /* Taking --------------------------------------------------------------- */
@@ -132,7 +145,8 @@ static u64 take_one(struct exo_env *env, u64 most)
 		return 0;
 	nr_pages = cap->scope.nr;
 	handle = READ_ONCE(cap->env) ? cap->handle : 0;
-	exo_cap_end(cap, EXO_REFUSED_REPOSSESSED);
+	patience = exo_cap_wait(cap, exo_cap_end(cap, EXO_REFUSED_REPOSSESSED),
+				patience);
 	exo_cap_put(cap);
 	exo_info_note_taken(env, handle, nr_pages);
 	return nr_pages;
@@ -203,9 +217,11 @@ static void take_for_oom(void)
 
 	if (!nr_pages)
 		return;
-	while (nr_pages && (env = exo_env_next(env)))
+	while (nr_pages && (env = exo_env_next(env))) {
 		nr_pages -= min(nr_pages, take(env, nr_pages,
 					       EXO_SOURCE_PRESSURE));
+		cond_resched();
+	}
 	if (env)
 		exo_env_put(env);
 	complete_all(&oom_done);
@@ -225,6 +241,7 @@ static void reclaim(struct work_struct *work)
 {
 	u64 left_ns;
 
+	patience = PATIENCE;
 	take_for_oom();
 	ask_for_pressure();
 	left_ns = enforce_all();
@@ -307,9 +324,8 @@ int exo_env_ask(struct exo_command *cmd)
 		return -EINVAL;
 	if (!EXO_CHECK(ask_privilege, capable(CAP_SYS_ADMIN)))
 		return -EPERM;
-	while ((env = exo_env_next(env)))
-		if (env->id == arg->id)
-			break;
+	while ((env = exo_env_next(env)) && env->id != arg->id)
+		cond_resched();
 	if (!env)
 		return -ENOENT;
 	ask(env, arg->nr_pages, arg->timeout_ms, EXO_SOURCE_ADMIN);

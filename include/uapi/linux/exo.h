@@ -360,15 +360,16 @@ struct exo_cap_import {
  * @flags: EXO_REVOKE_SELF
  * @handle: any capability of the env
  * @reserved: must be zero
- * @out_nr: capabilities ended
+ * @out_nr: capabilities ended, those of a call for the same handle at the same
+ *          time included
  *
  * Everything derived, exported and imported from it, in any process. When the
  * command returns none of it is mapped anywhere and no use can begin; I/O in
  * flight is not waited for. A handle to what has ended stays until it is closed
  * and says ESTALE.
  *
- * Errors: ESTALE it was revoked itself; EINTR killed while another revocation
- * in the tree went on, nothing was done.
+ * Errors: ESTALE it was revoked itself; EINTR killed meanwhile, it goes on all
+ * the same.
  */
 struct exo_cap_revoke {
 	__u32 size;
