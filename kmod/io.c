@@ -374,11 +374,12 @@ static int submit_batch(struct lookups *found, struct exo_cq *cq, u64 array,
 	while (*accepted < nr) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		/* Nothing is held while the caller's memory is read. */
+		lookups_end(found);
 		loaded = load_chunk(ios, array + (u64)*accepted * stride,
 				    stride, min_t(u32, nr - *accepted, CHUNK));
 		if (loaded < 0)
 			return loaded;
-		lookups_end(found);
 		for (i = 0; i < loaded; i++) {
 			rc = submit_one(found, cq, &ios[i], stride);
 			if (rc)

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched/user.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <linux/exo.h>
@@ -22,9 +23,6 @@
 #include "policy.h"
 
 #define MAX_INFO	65536
-
-/* Entries copied to the user at once. */
-#define CHUNK		32
 
 /**
  * struct survey - pages being looked at
@@ -85,26 +83,8 @@ static void fill_info(struct survey *s, u32 index, struct exo_page_info *info)
 	};
 }
 
-static int copy_info(struct survey *s, u32 first,
-		     const struct exo_frame_info *arg)
-{
-	struct exo_page_info __user *array = u64_to_user_ptr(arg->array);
-	struct exo_page_info info[CHUNK];
-	u32 i, nr, done;
-
-	for (done = 0; done < arg->nr; done += nr) {
-		nr = min_t(u32, arg->nr - done, CHUNK);
-		for (i = 0; i < nr; i++)
-			fill_info(s, first + done + i, &info[i]);
-		if (copy_to_user(array + done, info, nr * sizeof(*info)))
-			return -EFAULT;
-		cond_resched();
-	}
-	return 0;
-}
-
 static int survey(struct exo_command *cmd, const struct exo_frame *frame,
-		  const struct exo_scope *scope)
+		  const struct exo_scope *scope, struct exo_page_info *info)
 {
 	const struct exo_frame_info *arg = cmd->arg;
 	struct survey s = {
@@ -112,7 +92,7 @@ static int survey(struct exo_command *cmd, const struct exo_frame *frame,
 		.end = scope->start + scope->nr,
 		.numbers = may_see_numbers(cmd->env),
 	};
-	u32 end;
+	u32 i, end;
 
 	if (!EXO_CHECK(place_wrap,
 		       !check_add_overflow(arg->first_page, arg->nr, &end)))
@@ -120,7 +100,27 @@ static int survey(struct exo_command *cmd, const struct exo_frame *frame,
 	if (!EXO_CHECK(place_range, end <= scope->nr))
 		return exo_env_refuse_range(cmd->env, arg->frame,
 					    EXO_TYPE_FRAME, end, scope->nr);
-	return copy_info(&s, scope->start + arg->first_page, arg);
+	for (i = 0; i < arg->nr; i++) {
+		fill_info(&s, scope->start + arg->first_page + i, &info[i]);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* The frame is let go before anything is copied: that may last. */
+static int look(struct exo_command *cmd, struct exo_page_info *info)
+{
+	const struct exo_frame_info *arg = cmd->arg;
+	struct exo_frame *frame;
+	struct exo_scope scope;
+	int rc;
+
+	frame = exo_frame_get(cmd->env, arg->frame, EXO_RIGHT_READ, &scope);
+	if (IS_ERR(frame))
+		return PTR_ERR(frame);
+	rc = survey(cmd, frame, &scope, info);
+	exo_object_put(&frame->obj);
+	return rc;
 }
 
 /**
@@ -129,23 +129,25 @@ static int survey(struct exo_command *cmd, const struct exo_frame *frame,
  *
  * Context: sleeps. Return: 0; -EINVAL none or too many pages, or outside the
  * capability's range; -EOVERFLOW; -ENOENT, -EBADF, -ESTALE, -EACCES the handle;
- * -EFAULT.
+ * -EFAULT; -ENOMEM.
  */
 int exo_frame_info(struct exo_command *cmd)
 {
 	struct exo_frame_info *arg = cmd->arg;
-	struct exo_frame *frame;
-	struct exo_scope scope;
+	struct exo_page_info *info;
 	int rc;
 
 	if (!EXO_CHECK(place_pages_some, arg->nr) ||
 	    !EXO_CHECK(place_pages_max, arg->nr <= MAX_INFO))
 		return -EINVAL;
-	frame = exo_frame_get(cmd->env, arg->frame, EXO_RIGHT_READ, &scope);
-	if (IS_ERR(frame))
-		return PTR_ERR(frame);
+	info = kvmalloc_array(arg->nr, sizeof(*info), EXO_GFP_USER);
+	if (!info)
+		return -ENOMEM;
 	arg->out_reserved = 0;
-	rc = survey(cmd, frame, &scope);
-	exo_object_put(&frame->obj);
+	rc = look(cmd, info);
+	if (!rc && copy_to_user(u64_to_user_ptr(arg->array), info,
+				arg->nr * sizeof(*info)))
+		rc = -EFAULT;
+	kvfree(info);
 	return rc;
 }

@@ -19,9 +19,6 @@
 #include "command.h"
 #include "frame.h"
 
-/* Indices copied from the user at once. */
-#define CHUNK	64
-
 /**
  * struct pool - what pages are taken from
  * @cap: the capability, one reference
@@ -89,30 +86,23 @@ static int choose(struct exo_command *cmd, struct choice *c, u64 index)
 	return 0;
 }
 
-static int choose_all(struct exo_command *cmd, struct choice *c)
+static int choose_all(struct exo_command *cmd, struct choice *c,
+		      const u64 *index)
 {
 	const struct exo_frame_alloc *arg = cmd->arg;
-	const u64 __user *array = u64_to_user_ptr(arg->array);
-	u64 index[CHUNK];
-	u32 i, nr;
 	int rc;
 
 	while (c->nr < arg->nr_pages) {
-		nr = min_t(u32, arg->nr_pages - c->nr, CHUNK);
-		if (copy_from_user(index, array + c->nr, nr * sizeof(*array)))
-			return -EFAULT;
-		for (i = 0; i < nr; i++) {
-			rc = choose(cmd, c, index[i]);
-			if (rc)
-				return rc;
-		}
+		rc = choose(cmd, c, index[c->nr]);
+		if (rc)
+			return rc;
 		cond_resched();
 	}
 	return 0;
 }
 
 static struct exo_pages *borrow(struct exo_command *cmd,
-				const struct pool *pool)
+				const struct pool *pool, const u64 *index)
 {
 	const struct exo_frame_alloc *arg = cmd->arg;
 	struct choice c = { .pool = pool };
@@ -122,7 +112,7 @@ static struct exo_pages *borrow(struct exo_command *cmd,
 			  EXO_GFP_USER);
 	c.pages = exo_pages_alloc_borrowed(cmd->env, arg->nr_pages);
 	if (c.used && c.pages)
-		rc = choose_all(cmd, &c);
+		rc = choose_all(cmd, &c, index);
 	kvfree(c.used);
 	if (!rc)
 		return c.pages;
@@ -160,12 +150,13 @@ static int install(struct exo_command *cmd, const struct pool *pool,
 	return rc;
 }
 
-static int alloc_from(struct exo_command *cmd, const struct pool *pool)
+static int alloc_from(struct exo_command *cmd, const struct pool *pool,
+		      const u64 *index)
 {
 	struct exo_pages *pages;
 	struct exo_frame *frame;
 
-	pages = borrow(cmd, pool);
+	pages = borrow(cmd, pool, index);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
 	frame = exo_frame_new(pages, pool->scope.rights, pool->frame);
@@ -188,12 +179,23 @@ int exo_pool_alloc(struct exo_command *cmd)
 {
 	const struct exo_frame_alloc *arg = cmd->arg;
 	struct pool pool;
+	u64 *index;
 	int rc;
 
+	index = kvmalloc_array(arg->nr_pages, sizeof(*index), EXO_GFP_USER);
+	if (!index)
+		return -ENOMEM;
+	/* Before anything is held: reading the caller's memory may last. */
+	rc = -EFAULT;
+	if (copy_from_user(index, u64_to_user_ptr(arg->array),
+			   arg->nr_pages * sizeof(*index)))
+		goto out;
 	rc = pool_get(cmd->env, arg->pool, &pool);
 	if (rc)
-		return rc;
-	rc = alloc_from(cmd, &pool);
+		goto out;
+	rc = alloc_from(cmd, &pool, index);
 	pool_put(&pool);
+out:
+	kvfree(index);
 	return rc;
 }

@@ -15,7 +15,7 @@ TESTS_VM += selftests/core/cap.c selftests/core/cap_tree.c \
 	selftests/core/cap_attack.c selftests/core/cap_io.c \
 	selftests/core/cap_race.c selftests/core/revoked.c \
 	selftests/core/model.c selftests/core/kill.c \
-	selftests/core/fail_nth_cap.c
+	selftests/core/fail_nth_cap.c selftests/core/stalled.c
 
 # Visible revocation.
 TESTS_VM += selftests/core/event_queue.c selftests/core/ask.c \
@@ -29,6 +29,8 @@ selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring
 selftests/core/race_LIBS := -pthread
 selftests/core/cap_race_LIBS := -pthread
+selftests/core/place_LIBS := -pthread
+selftests/core/stalled_LIBS := -pthread
 selftests/core/cap_attack_LIBS := -luring
 selftests/core/revoked_LIBS := -luring
 selftests/core/cap_io_LIBS := -luring -pthread

@@ -191,12 +191,26 @@ static void *submit_stalled(void *arg)
 	return NULL;
 }
 
-/* An extent that goes while a batch for it is being read. */
+static bool pages_become(uint64_t nr)
+{
+	uint64_t end = now_ms() + 2000;
+
+	while (stats_get(env).out_nr_frame_pages != nr) {
+		if (now_ms() > end)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
+/* An extent and pages that go while a batch for them is being read. */
 static void deleted(void)
 {
 	struct exo_io late[STALL_PAGE / sizeof(struct exo_io)];
 	struct ring r = ring_new(env, 64);
 	struct batch b = { .r = &r };
+	uint64_t nr_pages = stats_get(env).out_nr_frame_pages;
+	struct mem pages = mem_new(env, 16, 0);
 	struct stall s;
 	pthread_t thread;
 	uint32_t x, i;
@@ -206,12 +220,14 @@ static void deleted(void)
 	stall_new(&s);
 	b.ios = (struct exo_io *)s.second - EARLY;
 	for (i = 0; i < ARRAY_SIZE(late); i++)
-		late[i] = io_make(EXO_IO_READ, x, 0, 1, mem.handle, 0);
+		late[i] = io_make(EXO_IO_READ, x, 0, 1, pages.handle, 0);
 	memcpy(b.ios, late, EARLY * sizeof(late[0]));
 	pthread_create(&thread, NULL, submit_stalled, &b);
 	ok(stall_reached(&s), "a batch is being read");
 	wait_prod(&r, EARLY);
 	is(extent_delete(env, x), 0, "its extent is deleted");
+	mem_free(env, &pages);
+	ok(pages_become(nr_pages), "and its pages are free at once");
 	stall_end(&s, late);
 	pthread_join(thread, NULL);
 	is(b.rc, EARLY, "nothing of what is read then is accepted");
