@@ -10,15 +10,23 @@
  * the search is over, or the allocator would hand out the same ones again.
  *
  * The pages in hand are bounded, charged to the caller's memcg, and by the
- * caller (pages.c) to the module's ceiling for as long as the search takes.
+ * caller (pages.c) to the module's ceiling for as long as the search takes. They
+ * are not charged to the user, so each has one search at a time.
  */
 #include <linux/highmem.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
 
+#include "check.h"
 #include "colour.h"
 #include "pages.h"
+
+static DEFINE_SPINLOCK(turns_lock);
+static LIST_HEAD(turns);
+static DECLARE_WAIT_QUEUE_HEAD(turn_over);
 
 /* Looked at for each page wanted: so many times what chance would need. */
 #define MAX_TRIES	64
@@ -146,6 +154,46 @@ static int seek(struct search *s)
 		cond_resched();
 	}
 	return 0;
+}
+
+static bool enter(struct exo_colour_turn *turn)
+{
+	struct exo_colour_turn *other;
+	bool free = true;
+
+	spin_lock(&turns_lock);
+	list_for_each_entry(other, &turns, list)
+		free &= !uid_eq(other->uid, turn->uid);
+	free = EXO_CHECK(colour_turn, free);
+	if (free)
+		list_add(&turn->list, &turns);
+	spin_unlock(&turns_lock);
+	return free;
+}
+
+/**
+ * exo_colour_begin() - wait for the user's turn to search
+ * @turn: the caller's until exo_colour_end()
+ * @uid: the user
+ *
+ * Context: sleeps. Return: 0, -EINTR the process is being killed.
+ */
+int exo_colour_begin(struct exo_colour_turn *turn, kuid_t uid)
+{
+	turn->uid = uid;
+	return wait_event_killable(turn_over, enter(turn)) ? -EINTR : 0;
+}
+
+/**
+ * exo_colour_end() - the search is over
+ * @turn: from exo_colour_begin()
+ */
+void exo_colour_end(struct exo_colour_turn *turn)
+{
+	spin_lock(&turns_lock);
+	list_del(&turn->list);
+	spin_unlock(&turns_lock);
+	wake_up_all(&turn_over);
 }
 
 /**

@@ -111,8 +111,7 @@ static int fill(struct exo_pages *pages, const struct exo_place *place)
 }
 
 /* What a search has in hand is no user's yet, but the host lacks it. */
-static int fill_coloured(struct exo_pages *pages, u32 order,
-			 struct exo_place *place)
+static int search(struct exo_pages *pages, u32 order, struct exo_place *place)
 {
 	int rc;
 
@@ -121,6 +120,20 @@ static int fill_coloured(struct exo_pages *pages, u32 order,
 		return -EDQUOT;
 	rc = exo_colour_fill(pages, order, place);
 	atomic_long_sub(EXO_MAX_HELD_PAGES, &nr_charged);
+	return rc;
+}
+
+static int fill_coloured(struct exo_pages *pages, u32 order,
+			 struct exo_place *place)
+{
+	struct exo_colour_turn turn;
+	int rc;
+
+	rc = exo_colour_begin(&turn, pages->env->user->uid);
+	if (rc)
+		return rc;
+	rc = search(pages, order, place);
+	exo_colour_end(&turn);
 	return rc;
 }
 
@@ -218,8 +231,10 @@ static void put_runs(struct exo_pages *pages)
 {
 	u32 i, nr_runs = pages->nr_pages >> pages->order;
 
-	for (i = 0; i < nr_runs && pages->run[i]; i++)
+	for (i = 0; i < nr_runs && pages->run[i]; i++) {
 		put_page(pages->run[i]);
+		cond_resched();
+	}
 }
 
 /**

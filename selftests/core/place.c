@@ -10,6 +10,8 @@
  */
 #include "../exo_test.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/sysinfo.h>
 
 #define PAGE	4096UL
@@ -290,6 +292,49 @@ static void test_ceiling(int fd)
 	close(all);
 }
 
+#define NR_SEEKERS	8
+
+static atomic_int refused, other_errors;
+
+static void *seek(void *arg)
+{
+	struct exo_frame_alloc like = {
+		.flags = EXO_FRAME_COLOUR, .nr_pages = 1, .colour_mask = 0x1ff,
+	};
+	int i, fd = *(int *)arg;
+	long rc;
+
+	for (i = 0; i < 200; i++) {
+		rc = alloc_like(fd, like);
+		refused += rc == -EDQUOT;
+		other_errors += rc && rc != -EDQUOT && rc != -ENOMEM;
+	}
+	return NULL;
+}
+
+/* A user's searches, however many, take the room of one. */
+static void test_turns(int fd)
+{
+	struct exo_frame_alloc f;
+	pthread_t threads[NR_SEEKERS];
+	int all = exo_open(), i;
+	uint32_t chunk;
+
+	is(exo_alloc(all, 4096 + 2000, 0, &f), 0, "room for one search");
+	for (chunk = 8192; chunk; chunk /= 8)
+		while (!exo_alloc(all, chunk, 0, NULL))
+			;
+	exo_close_handle(all, f.out_handle);
+	for (i = 0; i < NR_SEEKERS; i++)
+		if (pthread_create(&threads[i], NULL, seek, &fd))
+			bail("pthread_create");
+	for (i = 0; i < NR_SEEKERS; i++)
+		pthread_join(threads[i], NULL);
+	is(refused, 0, "many threads search, and have room one by one");
+	is(other_errors, 0, "with no other error");
+	close(all);
+}
+
 /* ---------------------------------------------------------- FRAME_INFO */
 
 static void test_contiguous(int fd)
@@ -529,6 +574,7 @@ int main(void)
 	test_numbers(fd);
 	test_scarce(fd);
 	test_ceiling(fd);
+	test_turns(fd);
 	close(fd);
 	fd = exo_open();
 	ok(stats_wait(fd, &before, 2000), "nothing is left");
