@@ -179,7 +179,6 @@ static void release_env(struct kref *refs)
 	list_del(&env->list);
 	spin_unlock(&envs_lock);
 	put_pid(env->pid);
-	put_net(env->net);
 	free_uid(env->user);
 	put_cred(env->cred);
 	xa_destroy(&env->handles);
@@ -216,6 +215,9 @@ void exo_env_close(struct exo_env *env)
 		exo_env_drop(env, handle);
 		cond_resched();
 	}
+	/* The memory may stay long, for who borrows of it; not the namespace. */
+	put_net(env->net);
+	env->net = NULL;
 	atomic_dec(&nr_envs);
 	exo_info_add(&exo_info_all->nr_envs, -1);
 	exo_env_put(env);

@@ -45,12 +45,12 @@ static u32 snapshot(const struct exo_env *viewer, struct exo_env_info *info,
 	u32 nr = 0;
 
 	while ((env = exo_env_next(env))) {
+		cond_resched();
 		if (!may_see(viewer, env, privileged))
 			continue;
 		if (nr < room)
 			fill_info(env, &info[nr]);
 		nr++;
-		cond_resched();
 	}
 	return nr;
 }
