@@ -219,6 +219,58 @@ static void try_seeing(int index)
 	is(net_detach(root_fd, index), 0, "detach");
 }
 
+/* ------------------------------------------- the lender's namespace goes */
+
+static int opened_in(const char *ns)
+{
+	int ns_fd = open(ns, O_RDONLY | O_CLOEXEC), fd;
+
+	if (ns_fd < 0 || setns(ns_fd, CLONE_NEWNET))
+		bail("%s: %m", ns);
+	fd = exo_open();
+	peer_leave();
+	close(ns_fd);
+	return fd;
+}
+
+/* What an env of another namespace has lent, and left behind. */
+static int borrow_from(const char *ns)
+{
+	int lender = opened_in(ns), borrower = exo_open();
+	struct exo_cap_export e = { .size = sizeof(e) };
+	struct exo_cap_import i = { .size = sizeof(i) };
+	struct exo_frame_alloc f;
+
+	is(exo_alloc(lender, 4, 0, &f), 0, "a frame in another namespace");
+	e.handle = f.out_handle;
+	is(exo_ioctl(lender, EXO_CMD_CAP_EXPORT, &e), 0, "is exported");
+	i.fd = e.out_fd;
+	is(exo_ioctl(borrower, EXO_CMD_CAP_IMPORT, &i), 0, "and imported");
+	close(e.out_fd);
+	close(lender);
+	return borrower;
+}
+
+/* The pages live on, the namespace and its devices do not. */
+static void try_namespace_goes(void)
+{
+	struct exo_stats before = stats_get(root_fd);
+	int borrower, i;
+
+	sh("ip netns add lender");
+	sh("ip link add lent0 type veth peer name lent1 netns lender");
+	borrower = borrow_from("/var/run/netns/lender");
+	sh("ip netns del lender");
+	for (i = 0; i < 1000 && if_nametoindex("lent0"); i++)
+		usleep(10000);
+	is(if_nametoindex("lent0"), 0, "the lender's namespace is gone");
+	is(stats_get(root_fd).out_nr_frame_pages,
+	   before.out_nr_frame_pages + 4, "its pages are there");
+	close(borrower);
+	ok(stats_wait(root_fd, &before, 2000), "until the borrower goes");
+	sh("ip link del lent0 2>/dev/null || true");
+}
+
 /* ------------------------------------------------- killed in full flight */
 
 /* Receives, sends and polls for ever. */
@@ -401,6 +453,7 @@ int main(void)
 	try_renamed();
 	sh("ip link set " DEV " address 02:00:00:00:00:01");
 	try_moved();
+	try_namespace_goes();
 	try_kill();
 	try_close_race();
 	try_close_sending();
