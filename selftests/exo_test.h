@@ -521,6 +521,20 @@ MAYBE_UNUSED static uint64_t now_ms(void)
 	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
+/*
+ * True once an env has so many pages; waits up to 2 s. What is taken from it is
+ * free when it is in no page table any more: on a busy machine later.
+ */
+MAYBE_UNUSED static bool
+own_pages_become(const volatile struct exo_info_env *own, uint64_t nr)
+{
+	uint64_t end = now_ms() + 2000;
+
+	while (own->nr_pages != nr && now_ms() < end)
+		usleep(1000);
+	return own->nr_pages == nr;
+}
+
 MAYBE_UNUSED static struct exo_stats stats_get(int fd)
 {
 	struct exo_stats s = { .size = sizeof(s) };
