@@ -352,7 +352,8 @@ static void say_counts(const struct cheetah *ch)
 	exo_tcp_stats(ch->tcp, &t);
 	printf("requests %llu errors %llu connections %llu\n"
 	       "chunks hit %llu read %llu evicted %llu failed %llu\n"
-	       "sent %llu bytes in %llu packets, %llu bytes again, timeouts %llu\n",
+	       "sent %llu bytes in %llu packets, %llu bytes again, timeouts %llu\n"
+	       "resets %llu, handshakes forgotten %llu refused %llu\n",
 	       (unsigned long long)s->nr_requests,
 	       (unsigned long long)s->nr_errors,
 	       (unsigned long long)t.accepted,
@@ -362,7 +363,10 @@ static void say_counts(const struct cheetah *ch)
 	       (unsigned long long)s->cache.stats.errors,
 	       (unsigned long long)t.tx_bytes, (unsigned long long)t.tx_descs,
 	       (unsigned long long)t.retrans_bytes,
-	       (unsigned long long)t.timeouts);
+	       (unsigned long long)t.timeouts,
+	       (unsigned long long)t.tx_rsts,
+	       (unsigned long long)t.half_open_dropped,
+	       (unsigned long long)t.accept_dropped);
 }
 
 static int serve(struct cheetah *ch)

@@ -91,9 +91,16 @@ dropped() {
 		[ $(($2 * 100)) -le $(($3 * 7)) ]
 }
 
+# COUNTER [vm-host]: of Linux's TCP, here or outside.
+linux_count() {
+	name=$1
+	shift
+	"$@" nstat -asz "$name" | awk -v name="$name" '$1 == name { print $2 }'
+}
+
 # Segments that a Linux sent again, here or (with vm-host) outside.
 linux_again() {
-	"$@" nstat -asz TcpRetransSegs | awk '/Retrans/ { print $2 }'
+	linux_count TcpRetransSegs "$@"
 }
 
 log_counts() {
@@ -123,6 +130,7 @@ check "status, type, length, validators are the same" \
 	"$guest:80" "$guest:81"
 check "cheetah ends when told" cheetah_down
 log_counts
+echo "# the guest's Linux sent $(linux_count TcpOutRsts) resets"
 
 # With memory for a thirtieth of the site.
 cheetah_up docs --cache 4 -v
