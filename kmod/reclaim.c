@@ -50,7 +50,7 @@ static DECLARE_COMPLETION(oom_done);
  * What is left of the time, in jiffies, that a run of the worker may wait for
  * pages to leave page tables: usually none is needed, but it is up to programs.
  */
-#define PATIENCE	(HZ / 10)
+#define PATIENCE	(HZ / 4)
 static unsigned long patience;
 
 /* Asking --------------------------------------------------------------- */
