@@ -5,6 +5,7 @@
 
 #include <linux/skbuff.h>
 #include <linux/version.h>
+#include <net/dst.h>
 #include <net/inet_connection_sock.h>
 #include <net/request_sock.h>
 #include <net/sock.h>
@@ -49,15 +50,18 @@ static inline int exo_refuse_syn(const struct sock *sk, struct sk_buff *skb)
 }
 
 /*
- * A handshake completes on a socket that does not want it. The operation got
- * another argument in the middle of stable series, so the version does not
- * tell which of the two a kernel has; its table does.
+ * A handshake completes on a socket that does not want it. The route is the
+ * operation's to keep or drop, also when it refuses; only an ACK with a SYN
+ * cookie brings one. The operation got another argument in the middle of stable
+ * series, so the version does not tell which of the two a kernel has; its table
+ * does.
  */
 static inline struct sock *
 exo_refuse_child_6(const struct sock *sk, struct sk_buff *skb,
 		   struct request_sock *req, struct dst_entry *dst,
 		   struct request_sock *req_unhash, bool *own_req)
 {
+	dst_release(dst);
 	*own_req = false;
 	return NULL;
 }
@@ -69,6 +73,7 @@ exo_refuse_child_7(const struct sock *sk, struct sk_buff *skb,
 		   void (*opt_child_init)(struct sock *newsk,
 					  const struct sock *sk))
 {
+	dst_release(dst);
 	*own_req = false;
 	return NULL;
 }
