@@ -599,15 +599,17 @@ static void send_all(struct exo_flow *flow, u32 nr)
  */
 u32 exo_tx_flush(struct exo_flow *flow)
 {
-	/* (B), pairs with (A) */
-	u32 prod = smp_load_acquire(&flow->ring->tx_prod);
 	u32 first, nr;
 
-	if (prod == READ_ONCE(flow->tx_cons))
+	if (READ_ONCE(flow->ring->tx_prod) == READ_ONCE(flow->tx_cons))
 		return 0;
 	mutex_lock(&flow->tx_lock);
 	first = flow->tx_cons;
-	nr = prod - first;
+	/*
+	 * (B), pairs with (A). Under the lock: what tx_prod was before, another
+	 * doorbell may have left behind meanwhile.
+	 */
+	nr = smp_load_acquire(&flow->ring->tx_prod) - first;
 	if (!EXO_CHECK(tx_prod, nr <= flow->nr_tx))
 		nr = flow->nr_tx;
 	if (nr && EXO_CHECK(tx_open, !flow->closed))
