@@ -49,10 +49,10 @@ static int kick(struct exo_flow *flow, struct exo_flow_kick *arg)
 {
 	int rc = 0;
 
-	arg->out_nr_sent = 0;
-	if (!EXO_CHECK(kick_alive, exo_flow_alive(flow)))
-		return -ESTALE;
+	/* Sends nothing if it is dead */
 	arg->out_nr_sent = exo_tx_flush(flow);
+	if (!exo_flow_alive(flow))
+		return -ESTALE;
 	if ((arg->flags & EXO_FLOW_KICK_BUSY_POLL) &&
 	    !exo_flow_unconsumed(flow))
 		busy_poll(flow);

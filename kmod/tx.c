@@ -502,7 +502,7 @@ static void copy_desc(struct exo_tx_desc *to, const struct exo_tx_desc *shared)
 	barrier();
 }
 
-/* Deal with the next descriptor; false if nothing more can be in flight. */
+/* Deal with the next descriptor; false if it has to wait, or the flow is dead. */
 static bool take_desc(struct sender *s)
 {
 	struct exo_flow *flow = s->flow;
@@ -511,6 +511,9 @@ static bool take_desc(struct sender *s)
 	const struct exo_tx_slot *slot = &flow->slots[index];
 	u32 reason;
 
+	/* It may have died while the doorbell waited for tx_lock, or just now */
+	if (!EXO_CHECK(tx_alive, exo_flow_alive(flow)))
+		return false;
 	/* Pairs with complete_slot() */
 	if (!EXO_CHECK(tx_slot_free, !smp_load_acquire(&slot->busy)) ||
 	    !EXO_CHECK(tx_in_flight,
@@ -590,10 +593,11 @@ static void send_all(struct exo_flow *flow, u32 nr)
 
 /**
  * exo_tx_flush() - send what stands in the transmit ring
- * @flow: the flow, alive
+ * @flow: the flow
  *
- * Stops early when as many packets are in flight as the ring has entries. An
- * impossible tx_prod sends what happens to stand in the ring, once around.
+ * Stops early when as many packets are in flight as the ring has entries, and
+ * before the first packet that finds the flow dead. An impossible tx_prod sends
+ * what happens to stand in the ring, once around.
  *
  * Context: process, takes tx_lock. Return: descriptors dealt with.
  */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * Many threads ring the doorbell of one flow: is each descriptor sent once?
+ * Many threads ring the doorbell of one flow: is each descriptor sent once, and
+ * nothing by those who waited for their turn while the port was lost?
  */
 #include "net_test.h"
 
 #include <pthread.h>
 
 #define RINGERS	4
+#define ROUNDS	30
 
 static struct flow f;
 static volatile bool stop;
@@ -86,6 +88,48 @@ static void try_turns(int fd)
 	flow_close(&f);
 }
 
+/* What left the device, by its own count. */
+static uint64_t nr_left(void)
+{
+	FILE *s = fopen("/sys/class/net/" DEV "/statistics/tx_packets", "re");
+	unsigned long long nr;
+
+	if (!s || fscanf(s, "%llu", &nr) != 1)
+		bail("no count of packets");
+	fclose(s);
+	return nr;
+}
+
+/* One thread sends, another waits for its turn, the socket is shut down. */
+static void try_lost(int fd)
+{
+	struct ringer ringers[2];
+	uint64_t left, late = 0;
+	uint32_t i, round, dead = 0;
+
+	for (round = 0; round < ROUNDS; round++) {
+		flow_open(&f, fd, DEV, "0.0.0.0", PORT);
+		for (i = 0; i < f.bind.nr_tx; i++)
+			produce();
+		/* So far ahead that each doorbell sends the whole ring */
+		store_release(&f.ring->tx_prod, f.prod + (1U << 20));
+		left = nr_left();
+		ring_begin(ringers, 2);
+		usleep(10000 + round * 100);
+		if (nr_left() == left || shutdown(f.sock, SHUT_RDWR))
+			bail("not lost while sending");
+		left = nr_left();
+		ring_end(ringers, 2);
+		left = nr_left() - left;
+		late = left > late ? left : late;
+		dead += flow_kick(&f, 0, 0, NULL) == -ESTALE;
+		flow_close(&f);
+	}
+	is(dead, ROUNDS, "the port is lost");
+	/* One that looked just before, and what Linux sends by itself */
+	ok(late < 8, "then no packet follows (%llu)", (unsigned long long)late);
+}
+
 int main(void)
 {
 	int fd;
@@ -95,6 +139,7 @@ int main(void)
 	fd = exo_open();
 	is(net_attach(fd, DEV), 0, "attach");
 	try_turns(fd);
+	try_lost(fd);
 	is(net_detach(fd, if_nametoindex(DEV)), 0, "detach");
 	net_down();
 	return done_testing();
