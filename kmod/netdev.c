@@ -4,8 +4,8 @@
  *
  * An attached device has the module's receive handler: it sees packets after
  * taps (tcpdump), tc and netdev nftables, before IP. A device that is
- * unregistered or moves to another namespace is detached by the notifier; its
- * flows are dead then, their handles can be closed at leisure.
+ * unregistered, moves to another namespace, joins or leaves a VRF is detached by
+ * the notifier; its flows are dead then, their handles can be closed at leisure.
  */
 #include <linux/capability.h>
 #include <linux/if_arp.h>
@@ -289,13 +289,28 @@ int exo_net_list(struct exo_command *cmd)
 	return rc;
 }
 
-/* Also sent, with the old namespace still set, when a device moves to another. */
+/*
+ * TCP keeps the ports of each VRF apart: what sockets proved for the device
+ * holds no more. Said beforehand, so nobody has got a port there yet.
+ */
+static bool changes_vrf(unsigned long event, void *ptr)
+{
+	const struct netdev_notifier_changeupper_info *info = ptr;
+
+	return event == NETDEV_PRECHANGEUPPER &&
+	       netif_is_l3_master(info->upper_dev);
+}
+
+/*
+ * NETDEV_UNREGISTER is sent also, with the old namespace still set, when a
+ * device moves to another.
+ */
 static int on_netdev_event(struct notifier_block *nb, unsigned long event,
 			   void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
-	if (event == NETDEV_UNREGISTER &&
+	if ((event == NETDEV_UNREGISTER || changes_vrf(event, ptr)) &&
 	    EXO_CHECK(netdev_handler,
 		      rtnl_dereference(dev->rx_handler) == exo_rx))
 		detach(rtnl_dereference(dev->rx_handler_data), true);

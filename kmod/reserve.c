@@ -28,6 +28,7 @@
  */
 #include <linux/net.h>
 #include <linux/netdevice.h>
+#include <net/l3mdev.h>
 #include <net/tcp.h>
 
 #include "check.h"
@@ -101,6 +102,20 @@ int exo_reserve_get(struct exo_reserve *r, int fd, const struct net *net,
 	return 0;
 }
 
+/*
+ * As Linux decides whether a packet of the device is for the socket: if it is
+ * bound to no device, it is not if the device is a port of a VRF. The port may
+ * be another user's there.
+ */
+static bool hears_device(const struct exo_reserve *r)
+{
+	struct net *net = sock_net(r->sk);
+	bool in_vrf = l3mdev_master_ifindex_by_index(net, r->ifindex);
+
+	return inet_sk_bound_dev_eq(net, READ_ONCE(r->sk->sk_bound_dev_if),
+				    r->ifindex, in_vrf ? r->ifindex : 0);
+}
+
 static int check_listening(const struct exo_reserve *r)
 {
 	struct sock *sk = r->sk;
@@ -114,6 +129,8 @@ static int check_listening(const struct exo_reserve *r)
 	if (!EXO_CHECK(sock_reuse, !sk->sk_reuse) ||
 	    !EXO_CHECK(sock_reuseport, !sk->sk_reuseport) ||
 	    !EXO_CHECK(sock_valid, exo_reserve_valid(r)))
+		return -EINVAL;
+	if (!EXO_CHECK(sock_vrf, hears_device(r)))
 		return -EINVAL;
 	/* Bound to a device of a VRF since: the check by TCP would be confused */
 	if (!EXO_CHECK(sock_l3mdev, inet_csk(sk)->icsk_bind_hash->l3mdev ==
@@ -158,9 +175,9 @@ static int take(struct exo_reserve *r)
  *
  * Context: sleeps; takes the socket's lock, so none that is taken under it
  * (rtnl is) may be held. Return: 0; -EINVAL not listening, reuse on, an ULP
- * set, bound to another device; -EEXIST another flow has the socket; -EBUSY
- * connections wait to be accepted; -EADDRINUSE other sockets, connections or
- * TIME_WAIT entries are on the port.
+ * set, bound to another device, its port not of the device's VRF; -EEXIST
+ * another flow has the socket; -EBUSY connections wait to be accepted;
+ * -EADDRINUSE other sockets, connections or TIME_WAIT entries are on the port.
  */
 int exo_reserve_claim(struct exo_reserve *r)
 {

@@ -447,16 +447,14 @@ MAYBE_UNUSED static void *env_map(int fd, uint64_t offset, size_t bytes)
 #define FRAME_PAGES 64
 
 /* A flow on a listening socket, with a frame of 64 pages; or the test ends. */
-MAYBE_UNUSED static void flow_open(struct flow *f, int fd, const char *dev,
-				   const char *addr, uint16_t port)
+MAYBE_UNUSED static void flow_open_on(struct flow *f, int fd, const char *dev,
+				      int sock)
 {
 	long rc;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = fd;
-	f->sock = listen_on(addr, port, 16);
-	if (f->sock < 0)
-		bail("listen on %s:%d: %s", addr, port, strerror(-f->sock));
+	f->sock = sock;
 	rc = flow_try(fd, f->sock, dev, &f->bind);
 	if (rc)
 		bail("FLOW_BIND: %s", strerror(-rc));
@@ -467,6 +465,17 @@ MAYBE_UNUSED static void flow_open(struct flow *f, int fd, const char *dev,
 	if (rc)
 		bail("FRAME_ALLOC: %s", strerror(-rc));
 	f->payload = env_map(fd, f->frame.out_mmap_offset, FRAME_PAGES * 4096);
+}
+
+/* The same, with a socket of its own. */
+MAYBE_UNUSED static void flow_open(struct flow *f, int fd, const char *dev,
+				   const char *addr, uint16_t port)
+{
+	int sock = listen_on(addr, port, 16);
+
+	if (sock < 0)
+		bail("listen on %s:%d: %s", addr, port, strerror(-sock));
+	flow_open_on(f, fd, dev, sock);
 }
 
 MAYBE_UNUSED static void flow_close(struct flow *f)

@@ -243,26 +243,6 @@ static void try_dead_overlap(int fd)
 	close(s);
 }
 
-/* Bound while the device was in no VRF; its port says nothing about the VRF. */
-static void try_vrf(int fd)
-{
-	int s = listen_on("0.0.0.0", PORT, 4);
-
-	if (system("ip link add exovrf type vrf table 77 && "
-		   "ip link set exovrf up && ip link set " DEV
-		   " master exovrf")) {
-		skip("no VRF");
-		close(s);
-		return;
-	}
-	if (setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, DEV, 5))
-		bail("SO_BINDTODEVICE: %m");
-	is(flow_try(fd, s, DEV, NULL), -EINVAL,
-	   "a socket bound before its device joined a VRF");
-	sh("ip link del exovrf");
-	close(s);
-}
-
 /* ------------------------------------- the world changes while one binds */
 
 /* Alice binds a flow while another thread of hers has the socket's lock. */
@@ -551,7 +531,6 @@ int main(void)
 	try_grants(fd);
 	try_overlap(fd);
 	try_dead_overlap(fd);
-	try_vrf(fd);
 	try_late(fd, withdraw, -EPERM, "the grant is withdrawn");
 	try_late(fd, detach, -ESTALE, "the device is detached");
 	is(net_attach(fd, DEV), 0, "attach again");

@@ -1229,7 +1229,8 @@ struct exo_io_submit {
  * @lane: EXO_LANE_DIRECT
  *
  * Needs CAP_NET_ADMIN in the initial user namespace. Packets that no flow
- * claims go on to Linux untouched.
+ * claims go on to Linux untouched. A device that goes, moves to another
+ * namespace, joins or leaves a VRF is detached, and flows on it are dead.
  *
  * Errors: ENODEV; EBUSY the device is attached, or has another receive handler
  * (bridge, bond, macvlan port); EINVAL not Ethernet.
@@ -1526,11 +1527,13 @@ enum {
  * Claims packets of type HOST without VLAN tag for TCP to that port and (if
  * the socket is bound to one) address; all others go on to Linux.
  *
- * Errors: ENOENT not attached; EBADF no such socket; EINVAL not listening or
- * reuse on; EXDEV another namespace; EPERM no grant for device, user and port;
- * EEXIST overlaps another flow; EBUSY connections wait to be accepted;
- * EADDRINUSE other sockets, connections or TIME_WAIT entries are on the port;
- * EDQUOT; ENOMEM.
+ * Errors: ENOENT not attached; EBADF no such socket; EINVAL not listening, reuse
+ * on, or bound to another device; on a port of a VRF, not bound to it since
+ * before bind(2), unless net.ipv4.tcp_l3mdev_accept is 1: Linux may give that
+ * port of the VRF to another user; EXDEV another namespace; EPERM no grant for
+ * device, user and port; EEXIST overlaps another flow; EBUSY connections wait to
+ * be accepted; EADDRINUSE other sockets, connections or TIME_WAIT entries are on
+ * the port; EDQUOT; ENOMEM.
  */
 struct exo_flow_bind {
 	__u32 size;
