@@ -512,7 +512,10 @@ static int uring_end_inline(struct exo_request *req, unsigned int issue_flags)
 	struct io_uring_cmd *ioucmd = req->ioucmd;
 	s32 res = exo_request_end_quietly(req);
 
-	/* Also -EAGAIN of a bio that would have slept: io_uring tries again. */
+	/*
+	 * Also -EAGAIN of a bio that would have slept: io_uring tries again. If
+	 * that is known only later, exo_request_end() does.
+	 */
 	if (res <= 0)
 		return res;
 	exo_uring_done(ioucmd, res, issue_flags);
@@ -536,6 +539,7 @@ static int uring_issue(struct exo_io_op *op, struct io_uring_cmd *ioucmd,
 		return -EAGAIN;
 	}
 	req->ioucmd = ioucmd;
+	req->again = *op;
 	exo_request_issue(req, op);
 	if (exo_request_let_go(req))
 		return uring_end_inline(req, issue_flags);

@@ -140,17 +140,55 @@ static void end_uring(struct exo_request *req)
 	io_uring_cmd_complete_in_task(ioucmd, uring_end_in_task);
 }
 
+/*
+ * A bio that does not sleep may be told late that it would have to: a stacked
+ * device has split it and waits for the other half, or a cgroup's limit has held
+ * it back. Nobody else knows then, io_uring least of all.
+ */
+static bool would_have_slept(const struct exo_request *req)
+{
+	return req->kind == EXO_REQUEST_URING && req->error == -EAGAIN &&
+	       (req->again.opf & REQ_NOWAIT);
+}
+
+/* Task work of the submitter, which may sleep. It has one bio, as before. */
+static void uring_again(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+{
+	struct exo_request *req = *(struct exo_request **)ioucmd->pdu;
+
+	req->again.opf &= ~REQ_NOWAIT;
+	bio_reset(&req->bio, req->again.bdev, req->again.opf);
+	req->error = 0;
+	atomic_set(&req->pending, 1);
+	exo_request_issue(req, &req->again);
+	if (exo_request_let_go(req))
+		exo_request_end(req);
+}
+
+EXO_URING_TASK_FN(uring_again_in_task, uring_again)
+
+static void issue_again(struct exo_request *req)
+{
+	*(struct exo_request **)req->ioucmd->pdu = req;
+	io_uring_cmd_complete_in_task(req->ioucmd, uring_again_in_task);
+}
+
 /**
  * exo_request_end() - all bios are done and the submitter has let go
  * @req: the request; not to be touched afterwards
  *
  * What was pinned is free before anybody is told, so that a delete after a
- * completion finds no I/O.
+ * completion finds no I/O. What was issued by io_uring, and would have slept, is
+ * issued once more instead.
  *
  * Context: any, interrupts included.
  */
 void exo_request_end(struct exo_request *req)
 {
+	if (would_have_slept(req)) {
+		issue_again(req);
+		return;
+	}
 	unpin(req->extent, req->frame);
 	switch (req->kind) {
 	case EXO_REQUEST_CQ:

@@ -58,6 +58,7 @@ enum exo_request_kind {
  * @res: result for the waiter
  * @owners: the waiter and the device
  * @ioucmd: the io_uring entry
+ * @again: the operation, to be issued once more if a REQ_NOWAIT would have slept
  * @bio: the first bio, and the allocation itself
  */
 struct exo_request {
@@ -77,7 +78,10 @@ struct exo_request {
 			s32 res;
 			refcount_t owners;
 		};
-		struct io_uring_cmd *ioucmd;
+		struct {
+			struct io_uring_cmd *ioucmd;
+			struct exo_io_op again;
+		};
 	};
 	struct bio bio;
 };
