@@ -308,8 +308,8 @@ static int write_copies(struct exo_catalogue *cat, u32 slot,
  * @state: EXO_ENTRY_TO_BE_ZEROED, EXO_ENTRY_CLEAN or EXO_ENTRY_FREE
  *
  * After success the new state, and all that was written before, is on stable
- * storage, in both copies. After a failure the old or the new one may be there: the catalogue
- * is frozen, so that no decision is built on it.
+ * storage, in both copies. After a failure the old or the new one may be there:
+ * the catalogue is frozen, so that no decision is built on it.
  *
  * Context: sleeps; the disk's lock is not held. Return: 0, -EIO frozen, or the
  * device's error.
