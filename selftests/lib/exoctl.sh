@@ -4,6 +4,7 @@
 # Does exoctl lead an administrator and two users through a disk and a device,
 # and does every mistake get an answer that helps?
 # vm: --disk 64 --net tap
+# timeout: 240
 set -uo pipefail
 cd /exo || exit 1
 . selftests/rig/tap.sh
