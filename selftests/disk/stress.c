@@ -92,6 +92,7 @@ static void detach_waits(void)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
 	struct itimerval it = { .it_value.tv_usec = 30000 };
+	struct exo_stats before = stats_get(root);
 	struct load l;
 	long rc;
 
@@ -107,6 +108,7 @@ static void detach_waits(void)
 	is(ring_next(&l.r).res, BLOCK, "the disk is in use again");
 	load_unmap(&l);
 	close(l.env);
+	ok(stats_wait(root, &before, 5000), "nothing stays of it");
 }
 
 struct killed {
