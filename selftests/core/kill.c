@@ -122,9 +122,23 @@ static void victim_io(struct victim *v, uint32_t frame)
 	__atomic_store_n(&v->ring.ring->cons, prod, __ATOMIC_RELEASE);
 }
 
+/* What was killed before may have I/O in flight, on pages that alice pays for. */
+static uint32_t victim_frame(int env)
+{
+	uint64_t end = now_ms() + 20000;
+	struct exo_frame_alloc f;
+	long rc;
+
+	while ((rc = exo_alloc(env, 16, 0, &f)) == -EDQUOT && now_ms() < end)
+		usleep(1000);
+	if (rc)
+		bail("FRAME_ALLOC: %s", strerror(-rc));
+	return f.out_handle;
+}
+
 static void victim_round(struct victim *v)
 {
-	uint32_t root = frame_new(v->env, 16), child, again = 0, io_child;
+	uint32_t root = victim_frame(v->env), child, again = 0, io_child;
 	uint64_t *p = cap_mapped(v->env, root, 0, 16, RDWR), *q;
 	int fd;
 
