@@ -58,7 +58,10 @@ MAYBE_UNUSED static struct memory memory_now(void)
 	return m;
 }
 
-/* Tolerances: a page a killed process would be 800 kB. */
+/*
+ * Tolerances: a page a killed process would be 800 kB. Slab memory grows without
+ * the module too: by up to 280 kB for 1250 killed processes (Linux 7.2).
+ */
 MAYBE_UNUSED static void compare_memory(const struct memory *was,
 					const struct memory *is)
 {
@@ -68,7 +71,7 @@ MAYBE_UNUSED static void compare_memory(const struct memory *was,
 	/* KASAN keeps what was freed; the debug kernel has kmemleak for it. */
 	if (strcmp(getenv("EXO_KERNEL") ?: "", "debug")) {
 		ok(was->free_kb - is->free_kb < 600, "free memory is back");
-		ok(is->slab_kb - was->slab_kb < 400, "slab memory is back");
+		ok(is->slab_kb - was->slab_kb < 600, "slab memory is back");
 	}
 	ok(is->vmalloc_kb - was->vmalloc_kb < 100, "mapped memory is back");
 	ok(is->percpu_kb - was->percpu_kb < 64, "per-CPU memory is back");
