@@ -46,9 +46,11 @@ for dev in ram0 nullb0; do
 done
 modprobe -r brd null_blk
 
-# Set by count()
+# Set by count(). On the debug kernel most of it is that kernel's own checks.
 # shellcheck disable=SC2154
-{
+if [ "${EXO_KERNEL:-}" = debug ]; then
+	skip "who takes fewer" "a debug kernel counts its own checks"
+else
 	is "on brd exo takes fewer than io_uring on the raw device" \
 		$((count_ram0_exo > 500 && count_ram0_exo < count_ram0_raw)) 1
 	is "and that fewer than io_uring on ext4" \
@@ -60,5 +62,5 @@ modprobe -r brd null_blk
 	is "and so does exo by io_uring" \
 		$((count_ram0_uring < count_ram0_ext4 &&
 		count_nullb0_uring < count_nullb0_ext4)) 1
-}
+fi
 finish

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # tap.sh: TAP output for shell tests.  Source it, say `is WHAT GOT WANTED` and
-# `like WHAT TEXT PATTERN`, end with `finish`.
+# `like WHAT TEXT PATTERN`, `skip WHAT WHY`, end with `finish`.
 
 # alone: wait until no other test that uses the same names runs.
 alone() {
@@ -35,6 +35,12 @@ like() {
 		echo "# no match for '$3' in:"
 		sed 's/^/#   /' <<<"$2"
 	fi
+}
+
+# skip WHAT WHY
+skip() {
+	tap_n=$((tap_n + 1))
+	echo "ok $tap_n - $1 # SKIP $2"
 }
 
 finish() {
