@@ -259,7 +259,8 @@ int exo_tcp_run(struct exo_tcp *tcp, __u64 now_ns)
 
 	tcp->now_ns = now_ns;
 	tcp->now_ms = now_ns / NS_PER_MS;
-	if (unlikely(!tcp->tick))
+	/* Nobody wakes an idle server, perhaps for hours. */
+	if (unlikely(!tcp->nr_timers))
 		tcp->tick = now_ns >> TCP_WHEEL_SHIFT;
 	if (unlikely(tcp->is_dead || exo_flow_is_dead(flow)))
 		return run_dead(tcp);

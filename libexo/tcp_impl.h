@@ -146,6 +146,7 @@ struct tcp_half {
 	__u16 tries;
 	struct tcp_opts opts;
 	__u64 sent_ns;
+	__u64 due_ns;		/* when to send it again */
 };
 
 /* TIME-WAIT */
@@ -370,7 +371,8 @@ struct exo_tcp {
 	__u32 *wfree;
 	__u32 nr_wfree;
 
-	__u64 tick;		/* wheel: all before have run */
+	__u64 tick;		/* wheel: all up to here have run */
+	__u32 nr_timers;	/* in it */
 	__u64 wheel_map[TCP_WHEEL_SLOTS / 64];
 	struct tcp_timer *wheel[TCP_WHEEL_SLOTS];
 

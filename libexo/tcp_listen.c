@@ -107,8 +107,8 @@ static void send_syn_ack(struct exo_tcp *tcp, struct tcp_half *half)
 			       tcp->now_ms + half->ts_off, head.opt);
 	xtcp_send_head(tcp, &head, opt_len);
 	half->sent_ns = tcp->now_ns;
-	xtcp_timer_set(tcp, &half->timer,
-		       tcp->now_ns + (SYN_ACK_NS << half->tries));
+	half->due_ns = tcp->now_ns + (SYN_ACK_NS << half->tries);
+	xtcp_timer_set(tcp, &half->timer, half->due_ns);
 }
 
 /* A SYN for which there is no connection: to SYN-RECEIVED. */
@@ -214,6 +214,11 @@ void xtcp_half_segment(struct exo_tcp *tcp, struct tcp_half *half,
 
 void xtcp_half_timer(struct exo_tcp *tcp, struct tcp_half *half)
 {
+	if (half->due_ns > tcp->now_ns) {
+		/* It lies beyond the horizon of the wheel. */
+		xtcp_timer_set(tcp, &half->timer, half->due_ns);
+		return;
+	}
 	if (half->tries == SYN_ACK_TRIES) {
 		xtcp_half_free(tcp, half);
 		return;

@@ -7,7 +7,9 @@
  * A connection is in the wheel once, at the earliest deadline that was ever
  * set. Deadlines that move away, as they do with every packet, cost nothing:
  * the connection is looked at when the old one is over and put back. What lies
- * beyond the horizon of the wheel waits in its last slot likewise.
+ * beyond the horizon of the wheel waits in its last slot likewise. The horizon
+ * counts from the last run, which may be long ago: a timer may go off early,
+ * never late, and whoever set it looks at its deadline.
  */
 #include "tcp_impl.h"
 
@@ -27,6 +29,7 @@ void xtcp_timer_del(struct exo_tcp *tcp, struct tcp_timer *timer)
 	if (timer->next)
 		timer->next->pprev = timer->pprev;
 	timer->pprev = NULL;
+	tcp->nr_timers--;
 	if (!tcp->wheel[slot])
 		tcp->wheel_map[slot / 64] &= ~(1ULL << slot % 64);
 }
@@ -49,6 +52,7 @@ void xtcp_timer_set(struct exo_tcp *tcp, struct tcp_timer *timer, __u64 ns)
 		timer->next->pprev = &timer->next;
 	timer->pprev = slot;
 	*slot = timer;
+	tcp->nr_timers++;
 	tcp->wheel_map[tick / 64] |= 1ULL << tick % 64;
 }
 

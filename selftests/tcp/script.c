@@ -69,6 +69,72 @@ static void handshake(void)
 	world_stop(&w);
 }
 
+/* After how many milliseconds is something sent? */
+static unsigned int ms_until_sent(unsigned int most)
+{
+	unsigned int ms = 0;
+
+	while (ms++ < most) {
+		world_pass(&w, 1);
+		if (world_next(&w, &p))
+			return ms;
+	}
+	return 0;
+}
+
+static void syn_ack_times(void)
+{
+	static const __u8 mss[4] = { 2, 4, 5, 0xb4 };
+	unsigned int i, ms;
+
+	begin();
+	world_start(&w);
+	p = (struct peer){ .addr = 0x0a000002, .port = 99, .isn = 7,
+			   .wnd = 1000 };
+	world_send_opt(&w, &p, W_SYN, 0, 0, 0, mss, 4);
+	world_run(&w);
+	world_drain(&w);
+	for (i = 0; i < 5; i++) {
+		ms = ms_until_sent(40000);
+		printf("# after %u ms\n", ms);
+		ok(ms >= 1000U << i && ms <= (1000U << i) + 3,
+		   "the SYN-ACK is repeated, each time after twice the time");
+	}
+	world_pass(&w, 31000);
+	ok(world_none(&w) && stat_conns() == 1, "the last one is waited for");
+	world_pass(&w, 1100);
+	ok(world_none(&w) && !stat_conns(), "as long, then forgotten");
+	world_stop(&w);
+}
+
+/* A server that slept, and a handshake with which it wakes up. */
+static void handshake_after(const char *what, __u64 idle_ms)
+{
+	begin();
+	world_start(&w);
+	world_run(&w);
+	w.now += idle_ms * 1000000;
+	world_connect(&w, &p);
+	ok(world_none(&w) && w.nr_accepted == 1 && stat_conns() == 1, what);
+	world_stop(&w);
+}
+
+/* A run that comes late finds the second client beside a timer of the first. */
+static void handshake_late(void)
+{
+	struct peer q = { .addr = 0x0a000002, .port = 77, .isn = 70,
+			  .wnd = 65535 };
+
+	begin();
+	connected();
+	w.now += 60000ULL * 1000000;
+	world_connect(&w, &q);
+	ok(w.nr_accepted == 2 && stat_conns() == 2,
+	   "a minute without a run: the handshake stays");
+	ok(world_none(&w), "and is answered once");
+	world_stop(&w);
+}
+
 static void data_and_acks(void)
 {
 	begin();
@@ -437,6 +503,11 @@ static void more(void)
 int main(void)
 {
 	handshake();
+	syn_ack_times();
+	handshake_after("10 s idle, a SYN: one SYN-ACK, a connection", 10000);
+	handshake_after("likewise after half a minute", 30000);
+	handshake_after("and after a day", 86400000);
+	handshake_late();
 	data_and_acks();
 	close_active();
 	close_passive();
