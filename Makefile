@@ -230,7 +230,7 @@ check-debug: ## run the tests of the guest on the debug kernel (not in check)
 	tools/setup --debug
 	tools/check --kernel debug
 
-check-full: ## all tests on all kernels, long; writes docs/check-full.md
+check-full: ## all of it, on all kernels, long; writes docs/check-full.md
 	tools/setup --debug
 	tools/check-full $(NAMES)
 
