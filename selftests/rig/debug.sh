@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# Is what the debug kernel finds noticed?
+# Is what the debug kernel finds noticed, and does it boot in a bearable time?
 # kernel: debug
 # timeout: 900
 set -uo pipefail
 . selftests/rig/tap.sh
+. selftests/rig/boot.sh
 alone
 
 try() {
@@ -26,12 +27,7 @@ splat beyond '(UBSAN|KASAN): .*out-of-bounds'
 splat deadlock 'possible circular locking'
 splat asleep 'sleeping function called from invalid context'
 splat object 'ODEBUG'
-# 40 s on a quiet machine; processor time says so on any.
-TIMEFORMAT='%U %S'
-used=$({ time tools/vm/run --kernel debug --name rig-debug -- true; } 2>&1)
-is "a command runs" $? 0
-is "a boot takes no longer than 45 s of processors" \
-	"$(awk 'END { print $1 + $2 <= 45 ? "yes" : $0 }' <<<"$used")" yes
+boots_within 40 debug --name rig-debug
 out=$(try unfreed vm-leaks)
 is "unfreed fails" $? 1
 like "unfreed is shown" "$out" 'unreferenced object'

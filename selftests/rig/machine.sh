@@ -1,13 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# Does tools/vm/run pass on what a command does, and end one that does not?
+# Does tools/vm/run start a command soon, pass on what it does, and end one that
+# does not?
 # timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
+. selftests/rig/boot.sh
 alone
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+
+# The debug kernel has a test of its own.
+for kernel in ${EXO_KERNELS-6.1 6.12}; do
+	[ "$kernel" = debug ] || boots_within 15 "$kernel" --name rig-status
+done
 
 tools/vm/run --name rig-status -- 'echo to out; echo to err >&2; exit 43' \
 	>"$dir/out" 2>"$dir/err"
