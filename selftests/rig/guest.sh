@@ -17,6 +17,8 @@ is "bob is in the group exo" "$(id -u bob):$(id -Gn bob)" "1002:bob exo"
 for fs in cgroup2 bpf debugfs; do
 	like "$fs is mounted" "$(cat /proc/mounts)" " $fs "
 done
+is "a task that hangs for 90 s ends it" "$(cd /proc/sys/kernel &&
+	cat hung_task_timeout_secs hung_task_panic)" $'90\n1'
 is "mitigations are at their default" "$(grep -c mitigations= /proc/cmdline)" 0
 is "the site has files" "$(($(find -L /usr/share/exo-site -name '*.html' |
 	wc -l) > 2000))" 1

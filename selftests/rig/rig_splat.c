@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * rig_splat: make the kernel complain, as the parameter "what" says, so that
- * the rig can be seen to notice: warn, oops, bug, panic; none does nothing. On
- * the debug kernel also: stale (use after free), beyond (an array's end),
+ * the rig can be seen to notice: warn, oops, bug, panic, hung (a task that
+ * nothing wakes while the module is loaded); none does nothing. On the debug
+ * kernel also: stale (use after free), beyond (an array's end),
  * deadlock (a lock taken twice), asleep (with interrupts off), unfreed (memory
  * that nothing refers to), object (a timer freed while it runs).
  */
 #include <linux/delay.h>
+#include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timer.h>
@@ -22,6 +26,7 @@ static DEFINE_MUTEX(lock_a);
 static DEFINE_MUTEX(lock_b);
 static int three[3];
 static void *kept;
+static struct task_struct *sleeper;
 
 struct with_timer {
 	struct timer_list timer;
@@ -87,6 +92,27 @@ static void object(void)
 	kfree(t);
 }
 
+static int sleep_through(void *unused)
+{
+	set_current_state(TASK_UNINTERRUPTIBLE);
+	while (!kthread_should_stop()) {
+		schedule();
+		set_current_state(TASK_UNINTERRUPTIBLE);
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+static int hung(void)
+{
+	struct task_struct *task = kthread_run(sleep_through, NULL, "rig_hung");
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	sleeper = task;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -111,11 +137,15 @@ static int __init rig_splat_init(void)
 		BUG();
 	else if (!strcmp(what, "panic"))
 		panic("rig_splat");
+	else if (!strcmp(what, "hung"))
+		return hung();
 	return 0;
 }
 
 static void __exit rig_splat_exit(void)
 {
+	if (sleeper)
+		kthread_stop(sleeper);
 }
 
 module_init(rig_splat_init);

@@ -16,12 +16,29 @@ splat() {
 	like "$kernel: $what is shown" "$err" "complained: .*$pattern"
 }
 
+# A task that nothing wakes: told and then ended by the kernel, which looks every
+# 5 s here and not only after a minute and a half.
+hung() {
+	local kernel=$1 err
+
+	err=$(tools/vm/run --kernel "$kernel" --name rig-splat -- "
+		echo 5 >/proc/sys/kernel/hung_task_timeout_secs
+		insmod build/kmod-$kernel/rig_splat.ko what=hung
+		sleep 120" 2>&1)
+	is "$kernel: hung gives 70" $? 70
+	like "$kernel: hung is shown" "$err" \
+		'complained: .*task rig_hung:[0-9]+ blocked for more than 5 sec'
+	like "$kernel: hung ends the machine" "$err" \
+		'Kernel panic .*hung_task: blocked tasks'
+}
+
 # Not the debug kernel, which has a test of its own.
 mapfile -t kernels < <(tr ' ' '\n' <<<"${EXO_KERNELS-6.1 6.12}" | grep -v debug)
 
 for kernel in "${kernels[@]}"; do
 	splat "$kernel" warn 'WARNING: .*rig_splat'
 	splat "$kernel" oops 'BUG: kernel NULL pointer'
+	hung "$kernel"
 done
 splat 6.1 bug 'kernel BUG at'
 splat 6.1 panic 'Kernel panic'
