@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
 /*
- * What the tests that run in the virtual machine share: TAP output, users
- * without privilege, cgroups, counters of the module. Speaks to /dev/exo by
- * the UAPI header alone, so that a fault of libexo cannot hide one of the
- * module. exo_matrix.h tries hostile arguments on a command.
+ * What the tests that run in the virtual machine share: TAP output, set-up,
+ * counters of the module. Speaks to /dev/exo by the UAPI header alone, so that a
+ * fault of libexo cannot hide one of the module. exo_user.h makes users without
+ * privilege, each in a memory cgroup; exo_matrix.h tries hostile arguments on a
+ * command.
  *
  * A test is main() { exo_setup(); ...ok()...; return done_testing(); }. ok()
  * may be called in forked children too: the count is shared with them. The
@@ -35,10 +36,8 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <linux/exo.h>
 #include <linux/module.h>
@@ -46,14 +45,20 @@
 #define MAYBE_UNUSED __attribute__((unused))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Users of the guest image; both are in group exo. */
-#define UID_ALICE	1001
-#define UID_BOB		1002
 #define GID_EXO		1000
 
 #define EXIT_SKIP	77
 
 /* -------------------------------------------------------------- TAP */
+
+/* Users that a test may have, see exo_user.h. */
+#define EXO_TEST_USERS	8
+
+/* A user of the test; uid 0: the place is free. */
+struct exo_test_user {
+	uid_t uid;
+	int shown;
+};
 
 /* In memory shared with forked children, so that their results count. */
 struct exo_test_count {
@@ -61,7 +66,8 @@ struct exo_test_count {
 	int failed;
 	int skipped;
 	int planned;
-	int caps_shown;
+	pid_t main;
+	struct exo_test_user users[EXO_TEST_USERS];
 };
 
 MAYBE_UNUSED static struct exo_test_count *exo_test_count_get(void)
@@ -73,6 +79,7 @@ MAYBE_UNUSED static struct exo_test_count *exo_test_count_get(void)
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		if (count == MAP_FAILED)
 			abort();
+		count->main = getpid();
 	}
 	return count;
 }
@@ -176,11 +183,14 @@ MAYBE_UNUSED static void bail(const char *fmt, ...)
 	_exit(1);
 }
 
+MAYBE_UNUSED static void exo_users_end(void);
+
 /* The exit status of the test. */
 MAYBE_UNUSED static int done_testing(void)
 {
 	struct exo_test_count *c = exo_test_count_get();
 
+	exo_users_end();
 	if (!c->planned)
 		dprintf(STDOUT_FILENO, "1..%d\n", c->run);
 	else if (c->planned != c->run)
@@ -371,146 +381,6 @@ MAYBE_UNUSED static int touch_write(volatile void *p, uint64_t value)
 	return sig;
 }
 
-/* ------------------------------------------------------------- users */
-
-/* The effective capabilities of this process, by its status file. */
-MAYBE_UNUSED static uint64_t cap_effective(void)
-{
-	char line[256];
-	uint64_t caps = ~0ULL;
-	FILE *f = fopen("/proc/self/status", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %" SCNx64, &caps) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return caps;
-}
-
-/* Become the user for good: group exo alone, no capability, none to gain. */
-MAYBE_UNUSED static void become_user(uid_t uid)
-{
-	gid_t gid = exo_group();
-	struct exo_test_count *c = exo_test_count_get();
-	uint64_t caps;
-
-	if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
-	    setresuid(uid, uid, uid) ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
-		bail("cannot become user %d: %m", (int)uid);
-	caps = cap_effective();
-	if (caps)
-		bail("user %d has capabilities %" PRIx64, (int)uid, caps);
-	if (!__atomic_exchange_n(&c->caps_shown, 1, __ATOMIC_RELAXED))
-		diag("uid %d, gid %d, CapEff %016" PRIx64, (int)uid, (int)gid,
-		     caps);
-}
-
-/*
- * Start fn(arg) in a child as the user, inside a cgroup (a path made by
- * memcg_new(), or NULL). Its return value is the child's exit status.
- */
-MAYBE_UNUSED static pid_t as_user_start(const char *memcg, uid_t uid,
-					int (*fn)(void *), void *arg)
-{
-	char path[256];
-	pid_t pid;
-	int rc;
-
-	exo_test_count_get();
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		bail("fork: %m");
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (memcg) {
-		snprintf(path, sizeof(path), "%s/cgroup.procs", memcg);
-		rc = write_file(path, "0");
-		if (rc)
-			bail("%s: %s", path, strerror(-rc));
-	}
-	become_user(uid);
-	_exit(fn(arg));
-}
-
-/* Wait for a child: its exit status, or 128 + the signal that killed it. */
-MAYBE_UNUSED static int reap(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			bail("waitpid: %m");
-	if (WIFSIGNALED(status))
-		return 128 + WTERMSIG(status);
-	return WEXITSTATUS(status);
-}
-
-MAYBE_UNUSED static int as_user_in(const char *memcg, uid_t uid,
-				   int (*fn)(void *), void *arg)
-{
-	return reap(as_user_start(memcg, uid, fn, arg));
-}
-
-MAYBE_UNUSED static int as_user(uid_t uid, int (*fn)(void *), void *arg)
-{
-	return as_user_in(NULL, uid, fn, arg);
-}
-
-/* ------------------------------------------------------------ memcg */
-
-/* A memory cgroup below the root one; @path has room for 128 bytes. */
-MAYBE_UNUSED static int memcg_new(char *path, const char *name, long max_bytes)
-{
-	char file[256], text[32];
-	int rc;
-
-	rc = write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-	if (rc)
-		return rc;
-	snprintf(path, 128, "/sys/fs/cgroup/exo-%s-%d", name, (int)getpid());
-	if (mkdir(path, 0755) && errno != EEXIST)
-		return -errno;
-	snprintf(file, sizeof(file), "%s/memory.max", path);
-	snprintf(text, sizeof(text), "%ld", max_bytes);
-	return write_file(file, text);
-}
-
-/* A number out of a file of the cgroup: "key value" lines, or one number. */
-MAYBE_UNUSED static long memcg_read(const char *path, const char *file,
-				    const char *key)
-{
-	char name[256], line[256];
-	long value = -1;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "%s/%s", path, file);
-	f = fopen(name, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		size_t n = key ? strlen(key) : 0;
-
-		if (n && (strncmp(line, key, n) || line[n] != ' '))
-			continue;
-		value = strtol(line + n, NULL, 10);
-		break;
-	}
-	if (f)
-		fclose(f);
-	return value;
-}
-
-MAYBE_UNUSED static void memcg_delete(const char *path)
-{
-	int i;
-
-	for (i = 0; i < 200 && rmdir(path) && errno == EBUSY; i++)
-		usleep(10000);
-}
-
 /* ------------------------------------------------------------ stats */
 
 MAYBE_UNUSED static uint64_t now_ms(void)
@@ -591,6 +461,7 @@ MAYBE_UNUSED static bool stats_wait(int fd, const struct exo_stats *want,
 	return false;
 }
 
+#include "exo_user.h"
 #include "exo_matrix.h"
 
 #endif /* EXO_SELFTESTS_EXO_TEST_H */

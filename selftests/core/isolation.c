@@ -145,6 +145,20 @@ static int bob(void *arg)
 	return 0;
 }
 
+/* Alice pays for her frames, in a memory cgroup that is not bob's. */
+static void test_who_pays(void)
+{
+	char hers[128], his[128];
+
+	user_memcg(UID_ALICE, hers);
+	user_memcg(UID_BOB, his);
+	ok(strcmp(hers, his), "each has a memory cgroup of his own");
+	ok(memcg_read(hers, "memory.current", NULL) >= (long)(NR * PAGE),
+	   "alice's is charged for her frames");
+	ok(memcg_read(his, "memory.current", NULL) < (long)(NR * PAGE),
+	   "bob's is not");
+}
+
 static void test_two_users(void)
 {
 	struct pipes p;
@@ -154,6 +168,7 @@ static void test_two_users(void)
 		bail("pipe: %m");
 	pid = as_user_start(NULL, UID_ALICE, alice, &p);
 	await(p.ready[0]);
+	test_who_pays();
 	is(as_user(UID_BOB, bob, NULL), 0, "bob's process ended well");
 	tell(p.done[1]);
 	is(reap(pid), 0, "alice's process ended well");
