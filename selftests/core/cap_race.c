@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * A revocation races with everything that those who lose the pages may do: map,
- * fault, copy by the kernel, fork, derive, export, import, close. When it
- * returns the owner writes a new pattern: nobody else may ever see it, nor
- * change it.
+ * Alice's revocation races with everything that bob, who loses the pages, may
+ * do: map, fault, copy by the kernel, fork, derive, export, import, close. When
+ * it returns she writes a new pattern: he may never see it, nor change it. He
+ * has her pages by fds alone, which she passes him over a socket.
  *
  * timeout: 240
  */
@@ -18,10 +18,21 @@
 #define NEW		0x5ec2e75e00000000ULL
 #define NR_VICTIMS	2		/* envs */
 
-static atomic_int lent = -1;		/* fd to import from, or -1 */
-static atomic_bool stop;
-static atomic_long leaks, seen, gone, imports, stale, derives, forks, copies,
-	wrong;
+/* What the two know of each other, and what came of it. */
+struct board {
+	atomic_uint nr_taken;	/* fds that bob has taken so far */
+	atomic_uint nr_imported;	/* of the round, by the importer */
+	atomic_bool ended;	/* it ended by itself */
+	atomic_bool revoked;	/* the round's revocation is over */
+	atomic_bool stop;
+	atomic_long leaks, seen, gone, imports, stale, derives, forks, copies,
+		wrong;
+};
+
+static struct board *board;
+static uint32_t nr_rounds;
+static int sock[2];			/* fds from alice to bob, answers */
+static atomic_int lent = -1;		/* bob: fd to import from, or -1 */
 static int victim[NR_VICTIMS], copy_file;
 
 static uint32_t next_random(uint32_t *seed)
@@ -44,13 +55,13 @@ static uint32_t get(uint32_t *seed, int *env)
 		return 0;
 	rc = import_fd(*env, fd, &h);
 	if (!rc) {
-		imports++;
+		board->imports++;
 	} else if (rc == -ESTALE) {
-		stale++;
+		board->stale++;
 		/* The owner's turn, also where there are few CPUs. */
 		usleep(100);
 	} else if (rc != -EBADF) {
-		wrong++;
+		board->wrong++;
 	}
 	return h;
 }
@@ -58,9 +69,9 @@ static uint32_t get(uint32_t *seed, int *env)
 static void judge(uint64_t v)
 {
 	if ((v & ~0xffffffffULL) == NEW)
-		leaks++;
+		board->leaks++;
 	else
-		seen++;
+		board->seen++;
 }
 
 static void look(const volatile uint64_t *p)
@@ -68,7 +79,7 @@ static void look(const volatile uint64_t *p)
 	uint64_t v;
 
 	if (touch(p, &v))
-		gone++;
+		board->gone++;
 	else
 		judge(v);
 }
@@ -112,7 +123,7 @@ static void copy(uint32_t *seed)
 			    read(fds[0], &v, 8) == 8)
 				judge(v);
 			if (pread(copy_file, p, NR_PAGES * PAGE, 0) > 0)
-				copies++;
+				board->copies++;
 		}
 		munmap(p, NR_PAGES * PAGE);
 	}
@@ -133,9 +144,9 @@ static void multiply(uint32_t *seed)
 		return;
 	rc = derive(env, h, RWS, next_random(seed) % NR_PAGES, 1, &a);
 	if (!rc)
-		derives++;
+		board->derives++;
 	else if (rc != -ESTALE)
-		wrong++;
+		board->wrong++;
 	fd = a ? export_fd(env, a) : -1;
 	if (fd >= 0) {
 		import_fd(other, fd, &b);
@@ -179,8 +190,8 @@ static void fork_one(uint32_t *seed)
 		_exit((v & ~0xffffffffULL) == NEW);
 	}
 	if (pid > 0 && waitpid(pid, &status, 0) == pid) {
-		forks++;
-		leaks += WIFEXITED(status) && WEXITSTATUS(status);
+		board->forks++;
+		board->leaks += WIFEXITED(status) && WEXITSTATUS(status);
 	}
 	if (p != MAP_FAILED)
 		munmap(p, NR_PAGES * PAGE);
@@ -191,7 +202,7 @@ static void *worker(void *arg)
 {
 	uint32_t seed = 0x9e3779b9U * ((uintptr_t)arg + 1);
 
-	while (!stop) {
+	while (!board->stop) {
 		switch (next_random(&seed) % 16) {
 		case 0 ... 6:
 			map_and_look(&seed);
@@ -228,6 +239,20 @@ static bool filled(const uint64_t *p, uint64_t pattern)
 	return true;
 }
 
+/* ------------------------------------------------------- alice lends */
+
+/* An fd for bob, who has it when this returns. */
+static void lend(int fd)
+{
+	static uint32_t nr_lent;
+
+	/* Neither waits for ever if the other dies. */
+	alarm(60);
+	pass(sock[0], ++nr_lent, fd);
+	while (board->nr_taken != nr_lent)
+		usleep(50);
+}
+
 /* Lend, let them work for a moment, take back, write, see that it stays. */
 static void one_round(int env, uint32_t round, uint32_t *seed)
 {
@@ -237,24 +262,20 @@ static void one_round(int env, uint32_t round, uint32_t *seed)
 
 	fill(p, OLD + round);
 	fd = export_fd(env, root);
-	/* dup2() keeps the number: an import may meet either file. */
-	if (lent < 0)
-		lent = fcntl(fd, F_DUPFD_CLOEXEC, 500);
-	else
-		dup3(fd, lent, O_CLOEXEC);
+	lend(fd);
 	usleep(next_random(seed) % 4000);
 	for (i = 0; i < 3; i++) {
 		if (cap_revoke(env, root, 0) < 0)
-			wrong++;
+			board->wrong++;
 		fill(p, NEW + round);
 		usleep(next_random(seed) % 1000);
 		if (!filled(p, NEW + round))
-			wrong++;
+			board->wrong++;
 		/* A new fd, to be revoked while it is being imported from. */
 		fill(p, OLD + round);
 		close(fd);
 		fd = export_fd(env, root);
-		dup3(fd, lent, O_CLOEXEC);
+		lend(fd);
 		usleep(next_random(seed) % 2000);
 	}
 	cap_revoke(env, root, EXO_REVOKE_SELF);
@@ -263,85 +284,48 @@ static void one_round(int env, uint32_t round, uint32_t *seed)
 	exo_close_handle(env, root);
 }
 
-/* ----------------------------------------- an import that comes too late */
-
-/**
- * struct importer - a thread that imports for as long as it can
- * @env: where to
- * @fd: what
- * @handle: the imports
- * @nr: how many
- * @ended: no more will come
- * @rc: why
- */
-struct importer {
-	int env, fd;
-	uint32_t handle[512];
-	atomic_uint nr;
-	atomic_bool ended;
-	long rc;
-};
-
-static void *import_on(void *arg)
+static int revoker(void *unused)
 {
-	struct importer *m = arg;
+	uint32_t seed = 2002, round;
+	int env = exo_open();
 
-	do {
-		m->rc = import_fd(m->env, m->fd, &m->handle[m->nr]);
-		if (!m->rc)
-			m->nr++;
-	} while (!m->rc && m->nr < ARRAY_SIZE(m->handle));
-	m->ended = true;
-	return NULL;
-}
-
-/* Return: imports of a revoked fd that live. */
-static uint32_t import_round(int owner, struct importer *m, uint32_t *seed)
-{
-	uint32_t root = frame_new(owner, 1), i, live = 0;
-	uint32_t begin = next_random(seed) % 16;
-	pthread_t t;
-
-	m->fd = export_fd(owner, root);
-	m->nr = 0;
-	m->ended = false;
-	if (pthread_create(&t, NULL, import_on, m))
-		bail("pthread_create failed");
-	while (m->nr <= begin && !m->ended)
-		;
-	cap_revoke(owner, root, 0);
-	pthread_join(t, NULL);
-	for (i = 0; i < m->nr; i++) {
-		live += cap_state(m->env, m->handle[i]) == EXO_CAP_LIVE;
-		exo_close_handle(m->env, m->handle[i]);
-	}
-	wrong += m->rc != -ESTALE && m->nr < ARRAY_SIZE(m->handle);
-	close(m->fd);
-	exo_close_handle(owner, root);
-	return live;
-}
-
-static int late_imports(void *arg)
-{
-	uint32_t seed = 1963, round, rounds = *(uint32_t *)arg, late = 0;
-	struct importer m = { .env = exo_open() };
-	int owner = exo_open();
-
-	for (round = 0; round < rounds && !late; round++)
-		late = import_round(owner, &m, &seed);
-	is(late, 0, "no import outlives the revocation it raced with");
-	is(wrong, 0, "each thread ended with ESTALE");
+	(void)unused;
+	close(sock[1]);
+	for (round = 0; round < nr_rounds; round++)
+		one_round(env, round, &seed);
+	board->stop = true;
+	pass(sock[0], 0, -1);
 	return 0;
 }
 
-static int run(void *arg)
+/* --------------------------------------------------------- bob loses */
+
+/* Whatever alice lends, until she lends no more. */
+static void take_all(void)
 {
-	uint32_t seed = 2002, round, rounds = *(uint32_t *)arg;
+	int fd;
+
+	while (take(sock[1], &fd)) {
+		if (fd < 0)
+			bail("no fd came");
+		/* dup3() keeps the number: an import may meet either file. */
+		if (lent < 0)
+			lent = fcntl(fd, F_DUPFD_CLOEXEC, 500);
+		else
+			dup3(fd, lent, O_CLOEXEC);
+		close(fd);
+		board->nr_taken++;
+	}
+}
+
+static int borrower(void *unused)
+{
 	uint64_t page[NR_PAGES * WORDS];
 	pthread_t threads[4];
 	uintptr_t i;
-	int env = exo_open();
 
+	(void)unused;
+	close(sock[0]);
 	for (i = 0; i < NR_VICTIMS; i++)
 		victim[i] = exo_open();
 	copy_file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -351,36 +335,152 @@ static int run(void *arg)
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		if (pthread_create(&threads[i], NULL, worker, (void *)i))
 			bail("pthread_create failed");
-	for (round = 0; round < rounds; round++)
-		one_round(env, round, &seed);
-	stop = true;
+	take_all();
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		pthread_join(threads[i], NULL);
-	diag("%ld imports, %ld stale, %ld derived, %ld forks, %ld copies",
-	     imports, stale, derives, forks, copies);
-	diag("%ld looks met a page, %ld found it gone", seen, gone);
-	is(leaks, 0, "nobody saw what was written after a revocation");
-	is(wrong, 0, "nobody changed it, no call answered wrongly");
-	ok(imports > rounds && derives > 20 && forks > 1 && copies > 10 &&
-	   seen > rounds, "the race was run");
-	ok(gone > 0 && stale > 0, "and revocations came in the middle");
-	close(lent);
 	return 0;
+}
+
+/* ----------------------------------------- an import that comes too late */
+
+/* Alice: lend a page and revoke while bob imports it, again and again. */
+static void revoke_round(int env, uint32_t *seed)
+{
+	uint32_t root = frame_new(env, 1), begin = next_random(seed) % 16;
+	int fd = export_fd(env, root);
+
+	board->nr_imported = 0;
+	board->ended = false;
+	board->revoked = false;
+	lend(fd);
+	while (board->nr_imported <= begin && !board->ended)
+		;
+	cap_revoke(env, root, 0);
+	board->revoked = true;
+	take(sock[0], NULL);
+	close(fd);
+	exo_close_handle(env, root);
+}
+
+static int late_revoker(void *unused)
+{
+	uint32_t seed = 1963, round;
+	int env = exo_open();
+
+	(void)unused;
+	close(sock[1]);
+	for (round = 0; round < nr_rounds && !board->leaks; round++)
+		revoke_round(env, &seed);
+	pass(sock[0], 0, -1);
+	return 0;
+}
+
+/* Bob: import for as long as it goes; imports of a revoked fd leak if live. */
+static void import_round(int env, int fd)
+{
+	static uint32_t handle[512];	/* the newest */
+	uint32_t nr = 0, i;
+	long rc;
+
+	alarm(60);
+	for (;;) {
+		i = nr % ARRAY_SIZE(handle);
+		if (nr >= ARRAY_SIZE(handle))
+			exo_close_handle(env, handle[i]);
+		rc = import_fd(env, fd, &handle[i]);
+		if (rc)
+			break;
+		board->nr_imported = ++nr;
+	}
+	board->ended = true;
+	while (!board->revoked)
+		usleep(50);
+	for (i = 0; i < nr && i < ARRAY_SIZE(handle); i++) {
+		if (!handle[i])
+			continue;
+		board->leaks += cap_state(env, handle[i]) == EXO_CAP_LIVE;
+		exo_close_handle(env, handle[i]);
+	}
+	board->imports += nr;
+	board->stale += rc == -ESTALE;
+	board->wrong += rc != -ESTALE;
+}
+
+static int late_importer(void *unused)
+{
+	int env = exo_open(), fd;
+
+	(void)unused;
+	close(sock[0]);
+	while (take(sock[1], &fd)) {
+		board->nr_taken++;
+		import_round(env, fd);
+		close(fd);
+		pass(sock[1], 1, -1);
+	}
+	return 0;
+}
+
+/* --------------------------------------------------------------- main */
+
+static void run_two(int (*of_alice)(void *), int (*of_bob)(void *))
+{
+	pid_t a, b;
+
+	memset(board, 0, sizeof(*board));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sock))
+		bail("socketpair: %m");
+	b = as_user_start(NULL, UID_BOB, of_bob, NULL);
+	a = as_user_start(NULL, UID_ALICE, of_alice, NULL);
+	close(sock[0]);
+	close(sock[1]);
+	is(reap(a), 0, "alice's process ended well");
+	is(reap(b), 0, "bob's process ended well");
+}
+
+static void test_late_imports(void)
+{
+	run_two(late_revoker, late_importer);
+	diag("%ld imports, %ld rounds ended stale", board->imports,
+	     board->stale);
+	is(board->leaks, 0, "no import outlives the revocation it raced with");
+	is(board->wrong, 0, "each round ended with ESTALE");
+	ok(board->stale == nr_rounds && board->imports > nr_rounds,
+	   "the race was run");
+}
+
+static void test_all(void)
+{
+	run_two(revoker, borrower);
+	diag("%ld imports, %ld stale, %ld derived, %ld forks, %ld copies",
+	     board->imports, board->stale, board->derives, board->forks,
+	     board->copies);
+	diag("%ld looks met a page, %ld found it gone", board->seen,
+	     board->gone);
+	is(board->leaks, 0, "bob saw nothing that came after a revocation");
+	is(board->wrong, 0, "he changed nothing, no call answered wrongly");
+	ok(board->imports > nr_rounds && board->derives > 20 &&
+	   board->forks > 1 && board->copies > 10 && board->seen > nr_rounds,
+	   "the race was run");
+	ok(board->gone > 0 && board->stale > 0,
+	   "and revocations came in the middle");
 }
 
 int main(void)
 {
-	uint32_t rounds = strcmp(getenv("EXO_KERNEL") ?: "", "debug") ?
-		400 : 60;
 	struct exo_stats before;
 	int env;
 
+	nr_rounds = strcmp(getenv("EXO_KERNEL") ?: "", "debug") ? 400 : 60;
 	exo_setup();
+	board = mmap(NULL, sizeof(*board), RDWR, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
+	if (board == MAP_FAILED)
+		bail("mmap: %m");
 	env = exo_open();
 	before = stats_get(env);
-	is(as_user(UID_ALICE, late_imports, &rounds), 0,
-	   "alice's first process ended well");
-	is(as_user(UID_ALICE, run, &rounds), 0, "alice's second ended well");
+	test_late_imports();
+	test_all();
 	ok(stats_wait(env, &before, 5000), "no page and no object is lost");
 	close(env);
 	return done_testing();
