@@ -6,7 +6,8 @@ TESTS_HOST += $(LIB_TESTS:%=selftests/lib/%.c) selftests/lib/format.sh \
 	selftests/lib/symbols.sh
 TESTS_VM += selftests/lib/exoctl.sh selftests/lib/exoctl_cap.sh \
 	selftests/lib/exoctl_frame.sh selftests/lib/tenants.sh \
-	selftests/lib/uring.c selftests/lib/events.c
+	selftests/lib/uring.c selftests/lib/events.c \
+	selftests/lib/nouring.c
 
 $(foreach t,base place io loop nomem cap event,$(eval selftests/lib/$(t)_SRCS := \
 	selftests/lib/$(t).c selftests/lib/fake.c selftests/lib/fake_cap.c) \
@@ -16,3 +17,4 @@ selftests/lib/label_SRCS := selftests/lib/label.c tools/exoctl/label.c \
 selftests/lib/nomem_LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 selftests/lib/uring_LIBS := exo
 selftests/lib/events_LIBS := exo
+selftests/lib/nouring_LIBS := exo
