@@ -34,3 +34,4 @@ selftests/core/stalled_LIBS := -pthread
 selftests/core/cap_attack_LIBS := -luring
 selftests/core/revoked_LIBS := -luring
 selftests/core/cap_io_LIBS := -luring -pthread
+selftests/core/fail_nth_disk_LIBS := -luring

@@ -191,20 +191,39 @@ static void undo_mmap(long rc)
 }
 
 static const struct target core_targets[] = {
-	{ "open", act_open, NULL, { ENFILE } },
-	{ "QUERY", act_query, NULL, {} },
-	{ "STATS", act_stats, NULL, {} },
-	{ "HANDLE_CLOSE", act_close, undo_close, {} },
-	{ "FRAME_ALLOC of a page", act_alloc_one, undo_handle, {} },
-	{ "FRAME_ALLOC of 600 pages", act_alloc_many, undo_handle, {} },
-	{ "FRAME_ALLOC of runs of 8", act_alloc_order, undo_handle, {} },
-	{ "FRAME_ALLOC of a colour", act_alloc_colour, undo_handle, {} },
-	{ "FRAME_ALLOC from a pool", act_alloc_pool, undo_handle, {} },
-	{ "FRAME_INFO", act_frame_info, NULL, {} },
-	{ "POLICY_SET", act_policy_set, undo_policy, {} },
-	{ "POLICY_LIST", act_policy_list, NULL, {} },
-	{ "CQ_CREATE", act_cq_create, undo_handle, {} },
-	{ "mmap and touch", act_mmap, undo_mmap, {} },
+	{ 0, "open", act_open, NULL, { ENFILE },
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_QUERY, "QUERY", act_query, NULL, {},
+	  MEETS_COPY },
+	{ EXO_CMD_STATS, "STATS", act_stats, NULL, {},
+	  MEETS_COPY },
+	{ EXO_CMD_HANDLE_CLOSE, "HANDLE_CLOSE", act_close, undo_close, {},
+	  MEETS_COPY },
+	{ EXO_CMD_FRAME_ALLOC, "FRAME_ALLOC of a page",
+	  act_alloc_one, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_FRAME_ALLOC, "FRAME_ALLOC of 600 pages",
+	  act_alloc_many, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_FRAME_ALLOC, "FRAME_ALLOC of runs of 8",
+	  act_alloc_order, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_FRAME_ALLOC, "FRAME_ALLOC of a colour",
+	  act_alloc_colour, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_FRAME_ALLOC, "FRAME_ALLOC from a pool",
+	  act_alloc_pool, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_FRAME_INFO, "FRAME_INFO", act_frame_info, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_POLICY_SET, "POLICY_SET", act_policy_set, undo_policy, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_POLICY_LIST, "POLICY_LIST", act_policy_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_CQ_CREATE, "CQ_CREATE", act_cq_create, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ 0, "mmap and touch", act_mmap, undo_mmap, {},
+	  MEETS_ALLOC },
 };
 
 int main(void)
@@ -216,5 +235,5 @@ int main(void)
 	undo_close(0);
 	SWEEP(core_targets);
 	exo_close_handle(env, doomed);
-	return fail_nth_end();
+	return fail_nth_end("core");
 }

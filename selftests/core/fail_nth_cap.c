@@ -90,13 +90,22 @@ static long act_refusal(void)
 }
 
 static const struct target cap_targets[] = {
-	{ "CAP_DERIVE", act_derive, undo_handle, {} },
-	{ "CAP_DERIVE with an expiry", act_derive_expiring, undo_handle, {} },
-	{ "CAP_EXPORT", act_export, undo_export, { ENFILE, EMFILE } },
-	{ "CAP_IMPORT", act_import, undo_handle, {} },
-	{ "CAP_REVOKE", act_revoke, undo_revoke, {} },
-	{ "CAP_INFO", act_info, NULL, {} },
-	{ "REFUSAL", act_refusal, NULL, {} },
+	{ EXO_CMD_CAP_DERIVE, "CAP_DERIVE", act_derive, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_CAP_DERIVE, "CAP_DERIVE with an expiry",
+	  act_derive_expiring, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_CAP_EXPORT, "CAP_EXPORT",
+	  act_export, undo_export, { ENFILE, EMFILE },
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_CAP_IMPORT, "CAP_IMPORT", act_import, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_CAP_REVOKE, "CAP_REVOKE", act_revoke, undo_revoke, {},
+	  MEETS_COPY },
+	{ EXO_CMD_CAP_INFO, "CAP_INFO", act_info, NULL, {},
+	  MEETS_COPY },
+	{ EXO_CMD_REFUSAL, "REFUSAL", act_refusal, NULL, {},
+	  MEETS_COPY },
 };
 
 int main(void)
@@ -113,5 +122,5 @@ int main(void)
 	   "nothing but its children is below");
 	close(exported);
 	close(second);
-	return fail_nth_end();
+	return fail_nth_end("cap");
 }

@@ -6,6 +6,7 @@
  * timeout: 300
  */
 #include "fail_nth.h"
+#include "../exo_uring.h"
 
 #define DISK		"/dev/vda"
 
@@ -15,6 +16,7 @@ static uint32_t disk;
 static uint32_t extent;		/* 64 blocks, open for reading and writing */
 static struct exo_cq_create cq;
 static struct exo_cq_ring *cq_ring;
+static struct io_uring uring;
 
 static long disk_attach(uint32_t *id)
 {
@@ -278,6 +280,37 @@ static long act_flush(void)
 	return io_one(EXO_IO_FLUSH, 0);
 }
 
+static long act_discard(void)
+{
+	return io_one(EXO_IO_DISCARD, 16);
+}
+
+/*
+ * io_uring itself may fail: what it did not take is still in its queue. What it
+ * took completes, sooner or later.
+ */
+static long act_uring(void)
+{
+	struct __kernel_timespec second = { .tv_sec = 1 };
+	struct exo_io io = io_make(EXO_IO_WRITE, 16);
+	struct io_uring_cqe *cqe;
+	long rc = -ETIME;
+	int i;
+
+	uring_prep(&uring, env, EXO_CMD_IO, &io, 0);
+	for (i = 0; i < 30 && io_uring_submit(&uring) < 0; i++)
+		;
+	for (i = 0; i < 30 && rc == -ETIME; i++) {
+		if (io_uring_wait_cqe_timeout(&uring, &cqe, &second))
+			continue;
+		rc = cqe->res;
+		io_uring_cqe_seen(&uring, cqe);
+	}
+	if (rc == -ETIME)
+		bail("io_uring lost an operation");
+	return rc;
+}
+
 static uint32_t nr_accepted;
 
 static long act_submit(void)
@@ -318,29 +351,54 @@ static void undo_submit(long rc)
 }
 
 static const struct target attach_targets[] = {
-	{ "DISK_ATTACH", act_attach, undo_attach, { EIO, EUCLEAN } },
+	{ EXO_CMD_DISK_ATTACH, "DISK_ATTACH",
+	  act_attach, undo_attach, { EIO, EUCLEAN },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
 };
 
 static const struct target disk_targets[] = {
-	{ "DISK_DETACH", act_detach, undo_detach, {} },
-	{ "DISK_LIST", act_disk_list, NULL, {} },
-	{ "DISK_GRANT", act_disk_grant, undo_disk_grant, {} },
+	{ EXO_CMD_DISK_DETACH, "DISK_DETACH", act_detach, undo_detach, {},
+	  MEETS_COPY },
+	{ EXO_CMD_DISK_LIST, "DISK_LIST", act_disk_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_DISK_GRANT, "DISK_GRANT", act_disk_grant, undo_disk_grant, {},
+	  MEETS_ALLOC | MEETS_COPY },
 };
 
 static const struct target extent_targets[] = {
-	{ "DISK_GRANT_LIST", act_disk_grant_list, NULL, {} },
-	{ "EXTENT_CREATE", act_create, undo_create, { EIO } },
-	{ "EXTENT_OPEN", act_extent_open, undo_handle, {} },
-	{ "EXTENT_LIST", act_extent_list, NULL, {} },
-	{ "IO of reading", act_read, NULL, { EIO } },
-	{ "IO of writing", act_write, NULL, { EIO } },
-	{ "IO of zeroes", act_zero, NULL, { EIO } },
-	{ "IO of a flush", act_flush, NULL, { EIO } },
-	{ "IO_SUBMIT", act_submit, undo_submit, { EIO } },
+	{ EXO_CMD_DISK_GRANT_LIST, "DISK_GRANT_LIST",
+	  act_disk_grant_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_EXTENT_CREATE, "EXTENT_CREATE",
+	  act_create, undo_create, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
+	{ EXO_CMD_EXTENT_OPEN, "EXTENT_OPEN", act_extent_open, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_EXTENT_LIST, "EXTENT_LIST", act_extent_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_IO, "IO of reading", act_read, NULL, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
+	{ EXO_CMD_IO, "IO of writing", act_write, NULL, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
+	{ EXO_CMD_IO, "IO of zeroes", act_zero, NULL, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
+	{ EXO_CMD_IO, "IO of a flush", act_flush, NULL, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
+	{ EXO_CMD_IO, "IO by io_uring", act_uring, NULL, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
+	{ EXO_CMD_IO_SUBMIT, "IO_SUBMIT", act_submit, undo_submit, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
+};
+
+static const struct target discard_targets[] = {
+	{ EXO_CMD_IO, "IO of a discard", act_discard, NULL, { EIO },
+	  MEETS_ALLOC | MEETS_COPY | MEETS_BIO },
 };
 
 static const struct target delete_targets[] = {
-	{ "EXTENT_DELETE", act_delete, undo_delete, { EIO } },
+	{ EXO_CMD_EXTENT_DELETE, "EXTENT_DELETE",
+	  act_delete, undo_delete, { EIO },
+	  MEETS_COPY | MEETS_BIO },
 };
 
 static void sweep_disk(void)
@@ -367,7 +425,14 @@ static void sweep_disk(void)
 		bail("mmap: %m");
 	if (disk_grant(0, UID_BOB))
 		bail("DISK_GRANT");
+	if (!uring_new(&uring, 4, 0))
+		bail("no io_uring");
 	SWEEP(extent_targets);
+	io_uring_queue_exit(&uring);
+	if (act_discard() == -EOPNOTSUPP)
+		skip("this disk cannot discard");
+	else
+		SWEEP(discard_targets);
 	make_doomed();
 	SWEEP(delete_targets);
 	exo_close_handle(env, doomed);
@@ -383,5 +448,5 @@ int main(void)
 		sweep_disk();
 	else
 		skip("the module has no disks");
-	return fail_nth_end();
+	return fail_nth_end("disk");
 }

@@ -90,13 +90,53 @@ static void undo_map_info(long rc)
 		munmap(mapped, EXO_INFO_BYTES);
 }
 
+/* An event to be read; who was asked is asked again only for more. */
+static void make_event(void)
+{
+	uint32_t root = frame_new(env, 1), child = derived(env, root, R, 0, 1);
+
+	cap_revoke(env, root, 0);
+	exo_close_handle(env, child);
+	exo_close_handle(env, root);
+	if (!has_event(env, 5000))
+		bail("a revocation makes no event");
+}
+
+static long act_read(void)
+{
+	struct exo_event e;
+	ssize_t n = read(env, &e, sizeof(e));
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof(e) ? 0 : -EIO;
+}
+
+static void undo_read(long rc)
+{
+	struct exo_event e;
+
+	(void)rc;
+	while (next_event(env, 0, &e))
+		;
+	make_event();
+}
+
 static const struct target event_targets[] = {
-	{ "EVENT_FD", act_event_fd, undo_event_fd, {} },
-	{ "ENV_LIST", act_env_list, NULL, {} },
-	{ "ENV_ASK", act_env_ask, NULL, {} },
-	{ "POLICY_SET", act_policy_set, undo_policy_set, {} },
-	{ "POLICY_LIST", act_policy_list, NULL, {} },
-	{ "mmap of the information", act_map_info, undo_map_info, {} },
+	{ EXO_CMD_EVENT_FD, "EVENT_FD", act_event_fd, undo_event_fd, {},
+	  MEETS_COPY },
+	{ EXO_CMD_ENV_LIST, "ENV_LIST", act_env_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_ENV_ASK, "ENV_ASK", act_env_ask, NULL, {},
+	  MEETS_COPY },
+	{ EXO_CMD_POLICY_SET, "POLICY_SET", act_policy_set, undo_policy_set, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_POLICY_LIST, "POLICY_LIST", act_policy_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ 0, "read", act_read, undo_read, {},
+	  MEETS_COPY },
+	{ 0, "mmap of the information", act_map_info, undo_map_info, {},
+	  MEETS_ALLOC },
 };
 
 int main(void)
@@ -108,7 +148,10 @@ int main(void)
 	info = info_map(env);
 	id = info.env->id;
 	munmap((void *)info.global, EXO_INFO_BYTES);
+	if (fcntl(env, F_SETFL, O_NONBLOCK))
+		bail("fcntl: %m");
+	undo_read(0);
 	SWEEP(event_targets);
 	close(count_fd);
-	return fail_nth_end();
+	return fail_nth_end("event");
 }

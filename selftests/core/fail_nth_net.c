@@ -189,19 +189,27 @@ static void undo_kick(long rc)
 }
 
 static const struct target net_targets[] = {
-	{ "NET_ATTACH", net_attach, undo_net_attach, {} },
+	{ EXO_CMD_NET_ATTACH, "NET_ATTACH", net_attach, undo_net_attach, {},
+	  MEETS_ALLOC | MEETS_COPY },
 };
 
 static const struct target attached_targets[] = {
-	{ "NET_DETACH", net_detach, undo_net_detach, {} },
-	{ "NET_LIST", act_net_list, NULL, {} },
-	{ "NET_GRANT", act_net_grant, undo_net_grant, {} },
-	{ "FLOW_BIND", act_bind, undo_handle, {} },
+	{ EXO_CMD_NET_DETACH, "NET_DETACH", net_detach, undo_net_detach, {},
+	  MEETS_COPY },
+	{ EXO_CMD_NET_LIST, "NET_LIST", act_net_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_NET_GRANT, "NET_GRANT", act_net_grant, undo_net_grant, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_FLOW_BIND, "FLOW_BIND", act_bind, undo_handle, {},
+	  MEETS_ALLOC | MEETS_COPY },
 };
 
 static const struct target flow_targets[] = {
-	{ "NET_GRANT_LIST", act_net_grant_list, NULL, {} },
-	{ "FLOW_KICK", act_kick, undo_kick, {} },
+	{ EXO_CMD_NET_GRANT_LIST, "NET_GRANT_LIST",
+	  act_net_grant_list, NULL, {},
+	  MEETS_ALLOC | MEETS_COPY },
+	{ EXO_CMD_FLOW_KICK, "FLOW_KICK", act_kick, undo_kick, {},
+	  MEETS_ALLOC | MEETS_COPY },
 };
 
 static void listen_at_port(void)
@@ -256,5 +264,5 @@ int main(void)
 		sweep_net();
 	else
 		skip("the module has no flows");
-	return fail_nth_end();
+	return fail_nth_end("net");
 }
