@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Does the guest's test runner see a splat, a test that hangs, and go on with the
-# next test?  Does tools/check take its machine along when it is ended?
+# next test?  Does tools/check say where time went, and take its machine along
+# when it is ended?
 # timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
@@ -21,6 +22,15 @@ like "the splat is the first test's" "$out" '@@ end /tmp/splat 0 splat'
 like "a test that hangs is ended" "$out" '@@ end /tmp/hang 124 ok'
 like "a test's status is passed on" "$out" '@@ end /tmp/leave 3 ok'
 like "nothing of a test is left for the next" "$out" '@@ end /tmp/clean 0 ok'
+
+out=$(tools/check --no-build --kernel 6.1 rig/program 2>&1)
+is "tools/check runs a test" $? 0
+like "it says what time the test took, and the machine around it" \
+	"$(tail -n 2 <<<"$out" | head -n 1)" \
+	'^seconds: ([a-z ]+ [0-9]+, )*machines [0-9]+(, [a-z ]+ [0-9]+)*$'
+like "by the folders of tests" "$(tail -n 2 <<<"$out")" '^seconds: .*\brig [0-9]+'
+like "the last line counts" "$(tail -n 1 <<<"$out")" \
+	'^[1-9][0-9]* passed, 0 failed, [0-9]+ skipped$'
 
 # A machine goes with the tools/check that started it.
 tools/check --no-build --kernel 6.1 rig/guest >/dev/null 2>&1 &
