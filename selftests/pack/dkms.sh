@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # A machine's life with exo from DKMS: installed on 6.1, used there; a kernel
-# 6.12 comes and DKMS builds for it by itself; used there; removed.
+# 6.12 comes and DKMS builds for it by itself; used there; removed.  Then once
+# more without the project's Makefile.
 #
 # Compiling is done in a chroot here, since the emulator takes long at it;
 # loading and using in the machine, booted from that same directory each time.
@@ -102,4 +103,21 @@ like "modprobe fails cleanly" "$(fact modprobe-after)" 'Module exo not found'
 like "the doctor sees it" "$(fact doctor-after)" 'not installed'
 like "exoctl says what to do" "$(fact exoctl-after)" \
 	'neither loaded nor installed'
+
+# By DKMS's own commands, from a checkout.
+conf=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' dkms.conf)
+inside make -C /usr/src/exo-tree dkms-remove
+is "make dkms-remove, of two kernels" $? 0
+inside dkms add /usr/src/exo-tree
+is "dkms add" $? 0
+for step in build install; do
+	inside dkms "$step" "exo/$conf" -k "$old"
+	is "dkms $step" $? 0
+done
+is "the module is there" \
+	"$(modinfo -F vermagic "$root/lib/modules/$old/updates/dkms/exo.ko" |
+		cut -d ' ' -f 1)" "$old"
+inside dkms remove "exo/$conf" --all
+is "dkms remove" $? 0
+is "and is gone" "$(find "$root/lib/modules" -name 'exo.ko*')" ""
 finish
