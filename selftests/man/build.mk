@@ -11,7 +11,11 @@ selftests/man/turns_LIBS := -pthread
 selftests/man/reads_LIBS := exo
 
 MAN_EXAMPLES := $(patsubst docs/man/%.3,$(B)/selftests/man/%,$(wildcard docs/man/exo_*.3))
-EXTRA += $(MAN_EXAMPLES)
+EXTRA += $(MAN_EXAMPLES) $(B)/selftests/man/exoctl.example
+
+$(B)/selftests/man/exoctl.example: docs/man/exoctl.8 selftests/man/manual.py
+	@mkdir -p $(@D)
+	$(Q)selftests/man/manual.py extract $< >$(tmp) $(whole)
 
 $(B)/selftests/man/exo_%.c: docs/man/exo_%.3 selftests/man/manual.py
 	@mkdir -p $(@D)

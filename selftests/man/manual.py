@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 """manual: what the manual pages of libexo say, against its headers.
 
-Usage: selftests/man/manual.py extract PAGE    print the program of EXAMPLES
+Usage: selftests/man/manual.py extract PAGE    print the program, or commands,
+                                               of EXAMPLES
        selftests/man/manual.py check LIBRARY   do pages, headers and the
                                                library's symbols agree? (TAP)
 """

@@ -98,6 +98,20 @@ is "and ends well" "$(grep -c '10.99.0.2: well' "$out")" 3
 like "with status 0" "$(cat "$out")" '^=0'
 
 $exoctl net detach exo0 >/dev/null
+
+# exoctl(8), by the names that this machine has; its disk has been formatted.
+useradd -M www
+example=$(sed 's|^# exoctl ||; s|disk format|& --force|; s|/dev/vdb|/dev/vda|
+	s|eth0|exo0|' $b/exoctl.example)
+is "exoctl(8) shows five commands" "$(wc -l <<<"$example")" 5
+while read -r -a words; do
+	"$exoctl" "${words[@]}" >/dev/null
+	is "exoctl ${words[*]}" $? 0
+done <<<"$example"
+like "they give blocks" "$($exoctl policy list)" '^site +www .* 512M'
+like "and a port" "$($exoctl policy list)" '^exo0 +www .*80'
+$exoctl net detach exo0 >/dev/null
+$exoctl disk detach site >/dev/null
 ip netns del peer
 is "nothing is left" \
 	"$($exoctl status --json | grep -o '"in_use": {[^}]*}' | grep -o '[0-9]*' |
