@@ -160,13 +160,14 @@ static int decode_shape(const struct exo_io *io, struct io_kind *kind)
 {
 	u32 op = io->op;
 
+	/* First, as the dispatcher does: by io_uring there is none before us. */
+	if (!EXO_CHECK(io_flags_known, !(io->flags & ~EXO_IO_F_FUA)))
+		return -EOPNOTSUPP;
 	if (!EXO_CHECK(io_op_some, op) ||
 	    !EXO_CHECK(io_op_known, op < ARRAY_SIZE(io_kinds)) ||
 	    !EXO_CHECK(io_reserved, !io->reserved))
 		return -EINVAL;
 	*kind = io_kinds[array_index_nospec(op, ARRAY_SIZE(io_kinds))];
-	if (!EXO_CHECK(io_flags_known, !(io->flags & ~EXO_IO_F_FUA)))
-		return -EOPNOTSUPP;
 	if (!EXO_CHECK(io_flags_kind, !(io->flags & ~kind->flags)))
 		return -EINVAL;
 	if (!kind->range &&

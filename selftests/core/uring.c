@@ -156,9 +156,8 @@ static bool spoil(const struct command *c, int n, uint32_t *s, void **arg)
 	case 1:
 		s[2] = NOT_THERE;
 		return true;
-	case 2:			/* and nothing else that is wrong */
+	case 2:
 		s[1] = 1U << 31;
-		s[2] = c->cmd == EXO_CMD_IO ? EXO_IO_READ : 0;
 		return true;
 	case 3:
 		s[0] = 0;
