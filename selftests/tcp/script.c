@@ -42,23 +42,34 @@ static __u64 stat_tw(void)
 	return stats.nr_time_wait;
 }
 
-static void handshake(void)
+static void send_syn(void)
 {
 	static const __u8 mss[4] = { 2, 4, 5, 0xb4 };
-	unsigned int n = 0;
 
+	world_send_opt(&w, &p, W_SYN, 0, 0, 0, mss, 4);
+	world_run(&w);
+}
+
+/* A SYN has come, its answer is still to be looked at. */
+static void half_open(void)
+{
 	begin();
 	world_start(&w);
 	p = (struct peer){ .addr = 0x0a000002, .port = 99, .isn = 7,
 			   .wnd = 1000 };
-	world_send_opt(&w, &p, W_SYN, 0, 0, 0, mss, 4);
-	world_run(&w);
+	send_syn();
+}
+
+static void handshake(void)
+{
+	unsigned int n = 0;
+
+	half_open();
 	ok(world_next(&w, &p) && w.flags == (W_SYN | W_ACK) && w.ack == 1 &&
 	   w.opt_len == 4 && w.opt[0] == 2 && wire_get16(w.opt + 2) == 1460,
 	   "a SYN with MSS alone is answered with MSS alone");
 	p.irs = w.seq;
-	world_send_opt(&w, &p, W_SYN, 0, 0, 0, mss, 4);
-	world_run(&w);
+	send_syn();
 	ok(world_expect(&w, &p, W_SYN | W_ACK, 0, 1, 0),
 	   "the same SYN again gets the same answer");
 	world_pass(&w, 70000);
@@ -84,15 +95,9 @@ static unsigned int ms_until_sent(unsigned int most)
 
 static void syn_ack_times(void)
 {
-	static const __u8 mss[4] = { 2, 4, 5, 0xb4 };
 	unsigned int i, ms;
 
-	begin();
-	world_start(&w);
-	p = (struct peer){ .addr = 0x0a000002, .port = 99, .isn = 7,
-			   .wnd = 1000 };
-	world_send_opt(&w, &p, W_SYN, 0, 0, 0, mss, 4);
-	world_run(&w);
+	half_open();
 	world_drain(&w);
 	for (i = 0; i < 5; i++) {
 		ms = ms_until_sent(40000);
