@@ -54,6 +54,8 @@ struct exo_cap *exo_cap_new_root(struct exo_object *obj)
 		return NULL;
 	refcount_set(&root->tree.refs, 1);
 	spin_lock_init(&root->tree.lock);
+	INIT_LIST_HEAD(&root->tree.members);
+	root->tree.told = &root->tree.members;
 	INIT_LIST_HEAD(&root->tree.condemned);
 	INIT_WORK(&root->tree.burial, bury_condemned);
 	init_waitqueue_head(&root->tree.served);
@@ -64,9 +66,16 @@ struct exo_cap *exo_cap_new_root(struct exo_object *obj)
 	return &root->cap;
 }
 
-static u64 earlier(u64 a_ns, u64 b_ns)
+/* Has what was made from @parent at that epoch ended, be it by notice? */
+static bool __revoked_below(const struct exo_cap *parent, u32 epoch)
 {
-	return a_ns && b_ns ? min(a_ns, b_ns) : a_ns ?: b_ns;
+	u64 notice_ns;
+
+	if (READ_ONCE(parent->epoch) != epoch)
+		return true;
+	notice_ns = READ_ONCE(parent->notice_ns);
+	return unlikely(notice_ns) &&
+	       !EXO_CHECK(cap_notice, ktime_get_boottime_ns() < notice_ns);
 }
 
 /* The parent may have ended, or what is made from it may have been revoked. */
@@ -77,7 +86,7 @@ static bool __may_attach(const struct exo_cap *parent,
 	lockdep_assert_held(&parent->tree->lock);
 	if (!exo_cap_alive(parent, why))
 		return false;
-	if (!EXO_CHECK(cap_epoch, want->epoch == parent->epoch)) {
+	if (!EXO_CHECK(cap_epoch, !__revoked_below(parent, want->epoch))) {
 		why->reason = EXO_REFUSED_REVOKED;
 		return false;
 	}
@@ -106,13 +115,14 @@ static void __attach(struct exo_cap *cap, struct exo_cap *parent,
 	cap_setup(cap, parent->tree, obj);
 	refcount_inc(&parent->tree->refs);
 	cap->scope = want->scope;
-	cap->expires_ns = earlier(want->expires_ns, parent->expires_ns);
+	cap->expires_ns = exo_cap_earlier(want->expires_ns, parent->expires_ns);
 	cap->depth = parent->depth + 1;
 	cap->born = parent->epoch;
 	exo_cap_hold(parent);
 	cap->parent = parent;
 	cap->attached = true;
 	list_add_tail(&cap->sibling, &parent->children);
+	list_add_tail(&cap->member, &parent->tree->members);
 	parent->nr_children++;
 	parent->tree->nr++;
 }
@@ -169,8 +179,8 @@ static bool __chain_alive(const struct exo_cap *cap,
 		if (!parent)
 			return true;
 		/* One that has ended itself says why, at the next turn. */
-		if (READ_ONCE(parent->epoch) != cap->born &&
-		    !READ_ONCE(parent->ended)) {
+		if (!READ_ONCE(parent->ended) &&
+		    __revoked_below(parent, cap->born)) {
 			why->reason = EXO_REFUSED_REVOKED;
 			return false;
 		}
@@ -208,6 +218,28 @@ bool exo_cap_alive(const struct exo_cap *cap, struct exo_refusal_reason *why)
 		why->have = cap->expires_ns;
 	}
 	return false;
+}
+
+/**
+ * exo_cap_ends_ns() - when it ends, as far as is known
+ * @cap: the capability, a reference
+ *
+ * Context: any. Return: CLOCK_BOOTTIME, 0 for never.
+ */
+u64 exo_cap_ends_ns(const struct exo_cap *cap)
+{
+	const struct exo_cap *parent;
+	u64 ends_ns = cap->expires_ns;
+
+	rcu_read_lock();
+	/* Above one that has ended there may be nothing any more. */
+	while (!READ_ONCE(cap->ended) && (parent = READ_ONCE(cap->parent))) {
+		ends_ns = exo_cap_earlier(ends_ns,
+					  READ_ONCE(parent->notice_ns));
+		cap = parent;
+	}
+	rcu_read_unlock();
+	return ends_ns;
 }
 
 /**
@@ -257,6 +289,9 @@ static struct exo_cap *__detach(struct exo_cap *cap)
 		return NULL;
 	cap->attached = false;
 	list_del_init(&cap->sibling);
+	if (cap->tree->told == &cap->member)
+		cap->tree->told = cap->member.next;
+	list_del(&cap->member);
 	cap->parent->nr_children--;
 	cap->tree->nr--;
 	return cap->parent;
@@ -473,10 +508,11 @@ static void bury_condemned(struct work_struct *work)
 	struct exo_cap_tree *tree = container_of(work, struct exo_cap_tree,
 						 burial);
 	struct exo_cap *cap;
-	u32 ticket;
+	u32 ticket, nr;
 
 	while ((cap = next_condemned(tree, &ticket))) {
-		WRITE_ONCE(cap->nr_buried, bury_subtree(cap));
+		nr = exo_notice_tell(cap) + bury_subtree(cap);
+		WRITE_ONCE(cap->nr_buried, nr);
 		serve(cap, ticket);
 		wake_up_all(&tree->served);
 	}
@@ -490,17 +526,44 @@ static void __mark(struct exo_cap *cap, u32 why)
 	if (why && !cap->ended)
 		WRITE_ONCE(cap->ended, why);
 	WRITE_ONCE(cap->epoch, cap->epoch + 1);
+	WRITE_ONCE(cap->notice_ns, 0);
 	list_splice_tail_init(&cap->children, &cap->doomed);
 }
 
-static void __condemn(struct exo_cap *cap)
+/* Return: the ticket to wait with. */
+static u32 __condemn(struct exo_cap *cap)
 {
 	lockdep_assert_held(&cap->tree->lock);
-	if (!list_empty(&cap->condemned))
-		return;
-	exo_cap_hold(cap);
-	cap->nr_asked++;
-	list_add_tail(&cap->condemned, &cap->tree->condemned);
+	if (list_empty(&cap->condemned)) {
+		exo_cap_hold(cap);
+		cap->nr_asked++;
+		list_add_tail(&cap->condemned, &cap->tree->condemned);
+	}
+	return cap->nr_asked;
+}
+
+static void start_burial(struct exo_cap_tree *tree)
+{
+	refcount_inc(&tree->refs);
+	if (!queue_work(burial_wq, &tree->burial))
+		tree_put(tree);
+}
+
+/**
+ * exo_cap_condemn() - let the tree's work item bury and tell what is to be
+ * @cap: a reference held by the caller
+ *
+ * Context: any but interrupt; does not sleep. Return: the ticket to wait with.
+ */
+u32 exo_cap_condemn(struct exo_cap *cap)
+{
+	u32 ticket;
+
+	spin_lock(&cap->tree->lock);
+	ticket = __condemn(cap);
+	spin_unlock(&cap->tree->lock);
+	start_burial(cap->tree);
+	return ticket;
 }
 
 /**
@@ -515,18 +578,13 @@ static void __condemn(struct exo_cap *cap)
  */
 u32 exo_cap_end(struct exo_cap *cap, u32 why)
 {
-	struct exo_cap_tree *tree = cap->tree;
 	u32 ticket;
 
-	spin_lock(&tree->lock);
+	spin_lock(&cap->tree->lock);
 	__mark(cap, why);
-	__condemn(cap);
-	ticket = cap->nr_asked;
-	spin_unlock(&tree->lock);
-
-	refcount_inc(&tree->refs);
-	if (!queue_work(burial_wq, &tree->burial))
-		tree_put(tree);
+	ticket = __condemn(cap);
+	spin_unlock(&cap->tree->lock);
+	start_burial(cap->tree);
 	return ticket;
 }
 
@@ -553,10 +611,27 @@ unsigned long exo_cap_wait(struct exo_cap *cap, u32 ticket,
 }
 
 /**
+ * exo_cap_await() - wait for the tree's work item
+ * @cap: a reference held by the caller
+ * @ticket: from exo_cap_end() or exo_cap_condemn()
+ * @nr: how many it buried or told, those of a call for the same at the same
+ *      time included
+ *
+ * Context: sleeps. Return: 0, -EINTR fatal signal: it goes on all the same.
+ */
+int exo_cap_await(struct exo_cap *cap, u32 ticket, u64 *nr)
+{
+	if (wait_event_killable(cap->tree->served, served(cap, ticket)))
+		return -EINTR;
+	*nr = READ_ONCE(cap->nr_buried);
+	return 0;
+}
+
+/**
  * exo_cap_revoke() - end what was made from a capability
  * @cap: a reference held by the caller
  * @self: and the capability
- * @nr: how many ended, those of a call for the same at the same time included
+ * @nr: how many ended, as with exo_cap_await()
  *
  * When this returns none of it is mapped and no use can begin.
  *
@@ -564,12 +639,9 @@ unsigned long exo_cap_wait(struct exo_cap *cap, u32 ticket,
  */
 int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr)
 {
-	u32 ticket = exo_cap_end(cap, self ? EXO_REFUSED_REVOKED : 0);
-
-	if (wait_event_killable(cap->tree->served, served(cap, ticket)))
-		return -EINTR;
-	*nr = READ_ONCE(cap->nr_buried);
-	return 0;
+	return exo_cap_await(cap,
+			     exo_cap_end(cap, self ? EXO_REFUSED_REVOKED : 0),
+			     nr);
 }
 
 /* Set-up --------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #define EXO_KMOD_CAP_H
 
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/timerqueue.h>
@@ -59,15 +60,19 @@ struct exo_scope {
  * struct exo_cap_tree - what all capabilities below one root share
  * @refs: one each, and one of the work item while it is queued or runs
  * @lock: see above
- * @nr: capabilities in the tree
- * @condemned: whose subtrees are to be buried, first come first served
- * @burial: buries them
+ * @nr: capabilities in the tree, but for the root
+ * @members: all of them, oldest first
+ * @told: the next of @members that hears of a notice; see notice.c
+ * @condemned: whose subtrees are to be buried or told, first come first served
+ * @burial: does that
  * @served: woken after each
  */
 struct exo_cap_tree {
 	refcount_t refs;
 	spinlock_t lock;
 	u32 nr;
+	struct list_head members;
+	struct list_head *told;
 	struct list_head condemned;
 	struct work_struct burial;
 	wait_queue_head_t served;
@@ -82,11 +87,14 @@ struct exo_cap_tree {
  * @born: @epoch of the parent when this was made
  * @scope: what it lets its holder do
  * @expires_ns: CLOCK_BOOTTIME, 0 for never; not later than the parent's
+ * @notice_ns: when what was made from it ends, CLOCK_BOOTTIME, 0 for no notice
  * @type: of the object, also when that is gone
  * @depth: steps below the root
  * @obj: one reference, NULL once the capability has ended
  * @parent: one reference while @attached; followed under RCU
- * @attached: in the parent's list of children
+ * @attached: in the parent's list of children, and in the tree's of members
+ * @untold: the holders of what was made from it shall hear of @notice_ns
+ * @timed: has been in the queue of expiry.c
  * @nr_children: in @children
  * @children: made from it
  * @doomed: made from it, revoked, not buried yet
@@ -100,7 +108,9 @@ struct exo_cap_tree {
  * @nr_served: how often that was done; then @nr_buried says of how many
  * @nr_buried: see @nr_served
  * @tree: one reference
- * @expiry: in the queue of expiry.c if it expires before its parent
+ * @expiry: in the queue of expiry.c if it expires before its parent, or gave
+ *          notice
+ * @member: in the tree's list of members
  * @rcu: frees it
  */
 struct exo_cap {
@@ -111,11 +121,14 @@ struct exo_cap {
 	u32 born;
 	struct exo_scope scope;
 	u64 expires_ns;
+	u64 notice_ns;
 	enum exo_object_type type;
 	u32 depth;
 	struct exo_object *obj;
 	struct exo_cap *parent;
 	bool attached;
+	bool untold;
+	bool timed;
 	u32 nr_children;
 	struct list_head children;
 	struct list_head doomed;
@@ -129,7 +142,10 @@ struct exo_cap {
 	struct list_head condemned;
 	struct exo_cap_tree *tree;
 	struct timerqueue_node expiry;
-	struct rcu_head rcu;
+	union {
+		struct list_head member;
+		struct rcu_head rcu;
+	};
 };
 
 /**
@@ -159,6 +175,9 @@ bool exo_cap_covers(const struct exo_cap *cap, u32 rights,
 		    struct exo_refusal_reason *why);
 int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr);
 u32 exo_cap_end(struct exo_cap *cap, u32 why);
+u64 exo_cap_ends_ns(const struct exo_cap *cap);
+u32 exo_cap_condemn(struct exo_cap *cap);
+int exo_cap_await(struct exo_cap *cap, u32 ticket, u64 *nr);
 unsigned long exo_cap_wait(struct exo_cap *cap, u32 ticket,
 			   unsigned long timeout);
 
@@ -166,9 +185,24 @@ struct file *exo_export_file(struct exo_cap *cap);
 struct exo_cap *exo_export_get(struct file *file, u32 *epoch);
 void exo_export_drop_stale(struct exo_cap *cap);
 
+int exo_cap_notice(struct exo_cap *cap, u64 notice_ns, u64 *nr);
+u32 exo_notice_tell(struct exo_cap *cap);
+
 void exo_expiry_exit(void);
 void exo_expiry_add(struct exo_cap *cap);
 void exo_expiry_cancel(struct exo_cap *cap);
+
+/**
+ * exo_cap_earlier() - the earlier of two times
+ * @a_ns: 0 for never
+ * @b_ns: 0 for never
+ *
+ * Return: ns, 0 for never.
+ */
+static inline u64 exo_cap_earlier(u64 a_ns, u64 b_ns)
+{
+	return a_ns && b_ns ? min(a_ns, b_ns) : a_ns ?: b_ns;
+}
 
 /**
  * exo_cap_hold() - take another reference on a capability already held

@@ -16,6 +16,7 @@
 #include "check.h"
 #include "command.h"
 #include "env.h"
+#include "event.h"
 
 /* Derive --------------------------------------------------------------- */
 
@@ -182,7 +183,7 @@ static int import(struct exo_command *cmd, struct exo_cap *parent, u32 epoch)
 	arg->out_type = object_ops[cap->type]->uapi_type;
 	arg->out_rights = cap->scope.rights;
 	arg->out_nr = cap->scope.nr;
-	arg->out_expires_ns = cap->expires_ns;
+	arg->out_expires_ns = exo_cap_ends_ns(cap);
 	arg->out_mmap_offset = mmap_offset(cap, cmd->handle);
 	return 0;
 }
@@ -218,13 +219,19 @@ int exo_cap_import(struct exo_command *cmd)
 
 /* Revoke --------------------------------------------------------------- */
 
+static u64 ms_from_now(u32 ms)
+{
+	return ktime_get_boottime_ns() + (u64)ms * NSEC_PER_MSEC;
+}
+
 /**
  * exo_cap_revoke_below() - EXO_CMD_CAP_REVOKE
  * @cmd: struct exo_cap_revoke
  *
  * Context: sleeps, also as long as other revocations in the same tree take.
- * Return: 0; -EINVAL reserved not zero; -ENOENT; -ESTALE it has ended already;
- * -EINTR fatal signal, it goes on all the same.
+ * Return: 0; -EINVAL too long a notice, or one for itself; -ENOENT; -ESTALE it
+ * has ended already; -EBUSY notice was given; -EINTR fatal signal, it goes on
+ * all the same.
  */
 int exo_cap_revoke_below(struct exo_command *cmd)
 {
@@ -234,16 +241,21 @@ int exo_cap_revoke_below(struct exo_command *cmd)
 	int rc;
 
 	arg->out_nr = 0;
-	if (!EXO_CHECK(revoke_reserved, !arg->reserved))
+	if (!EXO_CHECK(notice_max, arg->timeout_ms <= EXO_MAX_ASK_MS) ||
+	    !EXO_CHECK(notice_self,
+		       !arg->timeout_ms || !(arg->flags & EXO_REVOKE_SELF)))
 		return -EINVAL;
 	cap = exo_env_get_cap(cmd->env, arg->handle);
 	if (IS_ERR(cap))
 		return PTR_ERR(cap);
-	if (exo_cap_alive(cap, &why))
-		rc = exo_cap_revoke(cap, arg->flags & EXO_REVOKE_SELF,
+	if (!exo_cap_alive(cap, &why))
+		rc = exo_env_refuse(cmd->env, arg->handle, &why);
+	else if (arg->timeout_ms)
+		rc = exo_cap_notice(cap, ms_from_now(arg->timeout_ms),
 				    &arg->out_nr);
 	else
-		rc = exo_env_refuse(cmd->env, arg->handle, &why);
+		rc = exo_cap_revoke(cap, arg->flags & EXO_REVOKE_SELF,
+				    &arg->out_nr);
 	exo_cap_put(cap);
 	return rc;
 }
@@ -287,8 +299,9 @@ int exo_cap_info(struct exo_command *cmd)
 	arg->out_nr_children = READ_ONCE(cap->nr_children);
 	arg->out_start = cap->scope.start;
 	arg->out_nr = cap->scope.nr;
-	arg->out_expires_ns = cap->expires_ns;
+	arg->out_expires_ns = exo_cap_ends_ns(cap);
 	arg->out_mmap_offset = mmap_offset(cap, arg->handle);
+	arg->out_notice_ns = READ_ONCE(cap->notice_ns);
 	exo_cap_put(cap);
 	return 0;
 }

@@ -21,6 +21,7 @@
  * @handle: of the env
  * @nr_dropped: before this one
  * @nr_pages: how many it is about
+ * @deadline_ns: CLOCK_BOOTTIME, or 0
  * @time_ns: CLOCK_BOOTTIME
  */
 struct exo_queued_event {
@@ -29,6 +30,7 @@ struct exo_queued_event {
 	u32 handle;
 	u32 nr_dropped;
 	u64 nr_pages;
+	u64 deadline_ns;
 	u64 time_ns;
 };
 
@@ -84,8 +86,8 @@ static void __expose_ask(struct exo_env *env)
 	WRITE_ONCE(env->info.env->nr_events, __count(events));
 }
 
-static void __post(struct exo_events *events, u32 type, u32 source, u32 handle,
-		   u64 nr_pages)
+static void __post(struct exo_events *events,
+		   const struct exo_queued_event *what)
 {
 	struct exo_queued_event *event;
 
@@ -95,18 +97,24 @@ static void __post(struct exo_events *events, u32 type, u32 source, u32 handle,
 		return;
 	}
 	event = &events->ring[events->prod++ % EXO_MAX_EVENTS];
-	*event = (struct exo_queued_event){
-		.type = type, .source = source, .handle = handle,
-		.nr_dropped = events->nr_dropped, .nr_pages = nr_pages,
-		.time_ns = ktime_get_boottime_ns(),
-	};
+	*event = *what;
+	event->nr_dropped = events->nr_dropped;
+	event->time_ns = ktime_get_boottime_ns();
 	events->nr_dropped = 0;
+}
+
+static void post(struct exo_env *env, const struct exo_queued_event *what)
+{
+	spin_lock(&env->events.lock);
+	__post(&env->events, what);
+	__tell(env);
+	spin_unlock(&env->events.lock);
 }
 
 /**
  * exo_event_post() - something happened to an env
  * @env: the env
- * @type: EXO_EVENT_*, not EXO_EVENT_RELEASE
+ * @type: EXO_EVENT_*, not EXO_EVENT_RELEASE or EXO_EVENT_CAP_ENDING
  * @source: EXO_SOURCE_*
  * @handle: which handle, or 0
  * @nr_pages: how many pages, or 0
@@ -116,10 +124,29 @@ static void __post(struct exo_events *events, u32 type, u32 source, u32 handle,
 void exo_event_post(struct exo_env *env, u32 type, u32 source, u32 handle,
 		    u64 nr_pages)
 {
-	spin_lock(&env->events.lock);
-	__post(&env->events, type, source, handle, nr_pages);
-	__tell(env);
-	spin_unlock(&env->events.lock);
+	post(env, &(struct exo_queued_event){
+			  .type = type, .source = source, .handle = handle,
+			  .nr_pages = nr_pages,
+		  });
+}
+
+/**
+ * exo_event_ending() - a capability of an env will be revoked
+ * @env: the env
+ * @handle: of the capability
+ * @nr_units: how many pages or blocks it covers
+ * @deadline_ns: when, CLOCK_BOOTTIME
+ *
+ * Context: any but interrupt.
+ */
+void exo_event_ending(struct exo_env *env, u32 handle, u64 nr_units,
+		      u64 deadline_ns)
+{
+	post(env, &(struct exo_queued_event){
+			  .type = EXO_EVENT_CAP_ENDING,
+			  .source = EXO_SOURCE_PARENT, .handle = handle,
+			  .nr_pages = nr_units, .deadline_ns = deadline_ns,
+		  });
 }
 
 /**
@@ -239,7 +266,9 @@ static bool __take_queued(struct exo_events *events, struct exo_event *event)
 	*event = (struct exo_event){
 		.type = queued->type, .source = queued->source,
 		.handle = queued->handle, .nr_dropped = queued->nr_dropped,
-		.nr_pages = queued->nr_pages, .time_ns = queued->time_ns,
+		.nr_pages = queued->nr_pages,
+		.deadline_ns = queued->deadline_ns,
+		.time_ns = queued->time_ns,
 	};
 	return true;
 }

@@ -14,6 +14,9 @@
 
 #include <linux/exo.h>
 
+/* The longest time that a request or a notice may give. */
+#define EXO_MAX_ASK_MS	3600000U
+
 struct eventfd_ctx;
 struct exo_env;
 struct exo_queued_event;
@@ -52,6 +55,8 @@ int exo_events_init(struct exo_events *events);
 void exo_events_exit(struct exo_events *events);
 void exo_event_post(struct exo_env *env, u32 type, u32 source, u32 handle,
 		    u64 nr_pages);
+void exo_event_ending(struct exo_env *env, u32 handle, u64 nr_units,
+		      u64 deadline_ns);
 void exo_event_ask(struct exo_env *env, u64 nr_pages, u64 deadline_ns,
 		   u32 source);
 void exo_event_given(struct exo_env *env, u64 nr_pages);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Expiry: capabilities that end by themselves. Every use looks at the clock;
- * what is mapped is taken away when one work item, which sleeps until the
- * earliest time of a queue, has ended them. It waits for none of them.
+ * Expiry: capabilities that end by themselves, and notices whose time is over.
+ * Every use looks at the clock; what is mapped is taken away when one work item,
+ * which sleeps until the earliest time of a queue, has ended them. It waits for
+ * none of them.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -31,6 +32,13 @@ static void __arm(void)
 			 nsecs_to_jiffies(min_t(u64, left, NSEC_PER_SEC)) + 1);
 }
 
+static void __cancel(struct exo_cap *cap)
+{
+	lockdep_assert_held(&queue_lock);
+	if (!RB_EMPTY_NODE(&cap->expiry.node))
+		timerqueue_del(&queue, &cap->expiry);
+}
+
 /* Return: one that is due, a reference, out of the queue; or NULL. */
 static struct exo_cap *next_due(void)
 {
@@ -52,32 +60,54 @@ static struct exo_cap *next_due(void)
 	return cap;
 }
 
+static bool is_over(u64 time_ns)
+{
+	return time_ns && time_ns <= ktime_get_boottime_ns();
+}
+
+/* Itself, or what was made from it, or neither: a notice may be gone again. */
+static void end_due(struct exo_cap *cap)
+{
+	if (is_over(cap->expires_ns)) {
+		exo_cap_end(cap, EXO_REFUSED_EXPIRED);
+		return;
+	}
+	if (is_over(READ_ONCE(cap->notice_ns)))
+		exo_cap_end(cap, 0);
+	exo_expiry_add(cap);
+}
+
 static void expire(struct work_struct *work)
 {
 	struct exo_cap *cap;
 
 	while ((cap = next_due())) {
-		exo_cap_end(cap, EXO_REFUSED_EXPIRED);
+		end_due(cap);
 		exo_cap_put(cap);
 		cond_resched();
 	}
 }
 
 /**
- * exo_expiry_add() - end a capability when its time has come
- * @cap: new, with expires_ns
+ * exo_expiry_add() - do what is due when the next time of a capability has come
+ * @cap: with expires_ns or notice_ns, or neither any more; queued already or not
  *
  * Context: any but interrupt.
  */
 void exo_expiry_add(struct exo_cap *cap)
 {
-	/* Never; and as the queue's signed number it would be the first. */
-	if (cap->expires_ns > KTIME_MAX)
-		return;
+	u64 due_ns;
+
 	spin_lock(&queue_lock);
-	cap->expiry.expires = cap->expires_ns;
-	if (timerqueue_add(&queue, &cap->expiry))
-		__arm();
+	__cancel(cap);
+	due_ns = exo_cap_earlier(cap->expires_ns, READ_ONCE(cap->notice_ns));
+	/* Far is never; and as the queue's signed number it would be the first. */
+	if (due_ns && due_ns <= KTIME_MAX) {
+		WRITE_ONCE(cap->timed, true);
+		cap->expiry.expires = due_ns;
+		if (timerqueue_add(&queue, &cap->expiry))
+			__arm();
+	}
 	spin_unlock(&queue_lock);
 }
 
@@ -89,11 +119,10 @@ void exo_expiry_add(struct exo_cap *cap)
  */
 void exo_expiry_cancel(struct exo_cap *cap)
 {
-	if (!cap->expires_ns)
+	if (!READ_ONCE(cap->timed))
 		return;
 	spin_lock(&queue_lock);
-	if (!RB_EMPTY_NODE(&cap->expiry.node))
-		timerqueue_del(&queue, &cap->expiry);
+	__cancel(cap);
 	spin_unlock(&queue_lock);
 }
 

@@ -26,7 +26,8 @@ int exo_query(struct exo_command *cmd)
 			    EXO_FEATURE_URING | EXO_FEATURE_FLOW_TCP4 |
 			    EXO_FEATURE_TX_GSO | EXO_FEATURE_CAP |
 			    EXO_FEATURE_PLACEMENT | EXO_FEATURE_EVENT |
-			    EXO_FEATURE_POLICY | EXO_FEATURE_GRANT_LIST;
+			    EXO_FEATURE_POLICY | EXO_FEATURE_GRANT_LIST |
+			    EXO_FEATURE_NOTICE;
 	arg->out_page_bytes = PAGE_SIZE;
 	arg->out_block_bytes = EXO_BLOCK_BYTES;
 	arg->out_max_frame_pages = EXO_MAX_PAGES;

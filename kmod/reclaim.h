@@ -17,9 +17,9 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
-struct exo_env;
+#include "event.h"
 
-#define EXO_MAX_ASK_MS	3600000U
+struct exo_env;
 
 int exo_reclaim_init(void);
 void exo_reclaim_exit(void);

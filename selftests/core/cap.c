@@ -66,10 +66,6 @@ static void fill_info(int env, void *s)
 	(void)env;
 }
 
-static const size_t revoke_reserved[] = {
-	offsetof(struct exo_cap_revoke, reserved),
-};
-
 static const struct exo_refusal refusal_valid;
 
 static const struct matrix matrices[] = {
@@ -89,12 +85,10 @@ static const struct matrix matrices[] = {
 	  .size = sizeof(struct exo_cap_revoke),
 	  .min = sizeof(struct exo_cap_revoke),
 	  .fill = fill_revoke, .cleanup = cleanup_revoke,
-	  .flags = EXO_REVOKE_SELF, .outputs = true,
-	  .reserved = revoke_reserved,
-	  .nr_reserved = ARRAY_SIZE(revoke_reserved) },
+	  .flags = EXO_REVOKE_SELF, .outputs = true },
 	{ .name = "CAP_INFO", .cmd = EXO_CMD_CAP_INFO,
 	  .size = sizeof(struct exo_cap_info),
-	  .min = sizeof(struct exo_cap_info),
+	  .min = offsetof(struct exo_cap_info, out_notice_ns),
 	  .fill = fill_info, .outputs = true },
 	{ .name = "REFUSAL", .cmd = EXO_CMD_REFUSAL,
 	  .size = sizeof(struct exo_refusal),

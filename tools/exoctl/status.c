@@ -22,6 +22,7 @@ static const struct {
 	{ EXO_FEATURE_EVENT, "event" },
 	{ EXO_FEATURE_POLICY, "policy" },
 	{ EXO_FEATURE_GRANT_LIST, "grant-list" },
+	{ EXO_FEATURE_NOTICE, "notice" },
 };
 
 #define NR_FEATURES	(sizeof(features) / sizeof(*features))

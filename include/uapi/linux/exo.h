@@ -173,6 +173,7 @@ struct exo_uring_cmd {
 #define EXO_FEATURE_EVENT	(1ULL << 7)	/* events, visible revocation, info pages */
 #define EXO_FEATURE_POLICY	(1ULL << 8)	/* EXO_CMD_POLICY_* */
 #define EXO_FEATURE_GRANT_LIST	(1ULL << 9)	/* EXO_CMD_*_GRANT_LIST */
+#define EXO_FEATURE_NOTICE	(1ULL << 10)	/* exo_cap_revoke.timeout_ms */
 
 /**
  * struct exo_query - EXO_CMD_QUERY: what this module can do
@@ -334,7 +335,7 @@ struct exo_cap_export {
  * @out_type: EXO_TYPE_*
  * @out_rights: EXO_RIGHT_*
  * @out_nr: pages or blocks
- * @out_expires_ns: on CLOCK_BOOTTIME, or 0
+ * @out_expires_ns: as in exo_cap_info
  * @out_mmap_offset: offset for mmap(2), frames only, else 0
  *
  * Errors: EBADF no fd, or not an exported capability; ESTALE; EMLINK; EDQUOT;
@@ -359,23 +360,32 @@ struct exo_cap_import {
  * @size: sizeof(struct exo_cap_revoke)
  * @flags: EXO_REVOKE_SELF
  * @handle: any capability of the env
- * @reserved: must be zero
- * @out_nr: capabilities ended, those of a call for the same handle at the same
- *          time included
+ * @timeout_ms: 0 to revoke at once; else notice is given, and it is done by the
+ *              module after that time, at most 3,600,000
+ * @out_nr: capabilities ended, or given notice, those of a call for the same
+ *          handle at the same time included
  *
  * Everything derived, exported and imported from it, in any process. When the
  * command returns none of it is mapped anywhere and no use can begin; I/O in
  * flight is not waited for. A handle to what has ended stays until it is closed
  * and says ESTALE.
  *
- * Errors: ESTALE it was revoked itself; EINTR killed meanwhile, it goes on all
- * the same.
+ * With notice the command returns when each env that holds a part has its
+ * EXO_EVENT_CAP_ENDING, and waits for no answer. Until the time is over all goes
+ * on as before; then no use can begin, and mappings go soon. What is made from
+ * it meanwhile ends with the rest; EXO_CMD_CAP_INFO says when. A notice is not
+ * taken back. Revoking at once is possible all the time, is the end of the
+ * notice, and also waits until nothing is mapped, should the time be over.
+ *
+ * Errors: ESTALE it was revoked itself; EINVAL notice longer than allowed, or
+ * with EXO_REVOKE_SELF; EBUSY notice was given already; EINTR killed meanwhile,
+ * it goes on all the same.
  */
 struct exo_cap_revoke {
 	__u32 size;
 	__u32 flags;
 	__u32 handle;
-	__u32 reserved;
+	__u32 timeout_ms;
 	__aligned_u64 out_nr;
 };
 
@@ -397,8 +407,10 @@ struct exo_cap_revoke {
  * @out_nr_children: capabilities derived or imported directly from it
  * @out_start: first page or block in the whole object
  * @out_nr: pages or blocks
- * @out_expires_ns: on CLOCK_BOOTTIME, or 0
+ * @out_expires_ns: when it ends as far as is known, its own expiry or an
+ *                  earlier notice from above; on CLOCK_BOOTTIME, or 0
  * @out_mmap_offset: offset for mmap(2), types with memory only, else 0
+ * @out_notice_ns: when what was made from it ends, by notice; or 0
  */
 struct exo_cap_info {
 	__u32 size;
@@ -413,6 +425,7 @@ struct exo_cap_info {
 	__aligned_u64 out_nr;
 	__aligned_u64 out_expires_ns;
 	__aligned_u64 out_mmap_offset;
+	__aligned_u64 out_notice_ns;
 };
 
 /* exo_refusal.out_reason */
@@ -571,7 +584,9 @@ struct exo_page_info {
  * deadline the module takes whole frames of its own choice, also those that the
  * env shares with others, and writes what it took into the repossession vector.
  * Below EXO_ENV_MIN_PAGES pages of an env nothing is taken. While one request
- * stands, another raises it to the larger number and the earlier deadline.
+ * stands, another raises it to the larger number and the earlier deadline. Who
+ * lent a capability can announce its end too (EXO_CMD_CAP_REVOKE): what was lent
+ * is the lender's, and the minimum does not hold for it.
  *
  * Events are read by read(2) from the env's fd, an array of struct exo_event
  * (EAGAIN without any if O_NONBLOCK); poll(2) says POLLPRI while there are any,
@@ -586,6 +601,7 @@ enum {
 	EXO_EVENT_RELEASE = 1,	/* give @nr_pages back until @deadline_ns */
 	EXO_EVENT_REPOSSESSED,	/* @nr_pages were taken; see the vector */
 	EXO_EVENT_CAP_ENDED,	/* @handle was revoked or has expired (@source) */
+	EXO_EVENT_CAP_ENDING,	/* @handle will be revoked at @deadline_ns */
 };
 
 /* exo_event.source */
@@ -593,7 +609,7 @@ enum {
 	EXO_SOURCE_PRESSURE = 1,	/* the host is short of memory */
 	EXO_SOURCE_ADMIN,		/* EXO_CMD_ENV_ASK */
 	EXO_SOURCE_QUOTA,		/* EXO_CMD_POLICY_SET lowered max_pages */
-	EXO_SOURCE_PARENT,		/* a capability above was revoked */
+	EXO_SOURCE_PARENT,		/* a capability above is or will be revoked */
 	EXO_SOURCE_EXPIRY,
 };
 
@@ -601,10 +617,12 @@ enum {
  * struct exo_event - one event
  * @type: EXO_EVENT_*
  * @source: EXO_SOURCE_*
- * @handle: of EXO_EVENT_CAP_ENDED, else 0
+ * @handle: of EXO_EVENT_CAP_ENDED and EXO_EVENT_CAP_ENDING, else 0
  * @nr_dropped: events dropped before this one
- * @nr_pages: pages, see @type
- * @deadline_ns: on CLOCK_BOOTTIME, of EXO_EVENT_RELEASE, else 0
+ * @nr_pages: pages, see @type; of EXO_EVENT_CAP_ENDING those of @handle, or its
+ *            blocks
+ * @deadline_ns: on CLOCK_BOOTTIME, of EXO_EVENT_RELEASE and
+ *               EXO_EVENT_CAP_ENDING, else 0
  * @time_ns: when it happened, on CLOCK_BOOTTIME
  * @reserved: zero
  */
