@@ -292,6 +292,7 @@ int exo_cap_info(struct exo_command *cmd)
 	cap = exo_env_get_cap(cmd->env, arg->handle);
 	if (IS_ERR(cap))
 		return PTR_ERR(cap);
+	arg->out_notice_ns = 0;
 	arg->out_type = object_ops[cap->type]->uapi_type;
 	arg->out_state = state_of(cap);
 	arg->out_rights = cap->scope.rights;
@@ -301,7 +302,8 @@ int exo_cap_info(struct exo_command *cmd)
 	arg->out_nr = cap->scope.nr;
 	arg->out_expires_ns = exo_cap_ends_ns(cap);
 	arg->out_mmap_offset = mmap_offset(cap, arg->handle);
-	arg->out_notice_ns = READ_ONCE(cap->notice_ns);
+	if (arg->out_state == EXO_CAP_LIVE)
+		arg->out_notice_ns = READ_ONCE(cap->notice_ns);
 	exo_cap_put(cap);
 	return 0;
 }

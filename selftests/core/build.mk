@@ -15,7 +15,8 @@ TESTS_VM += selftests/core/cap.c selftests/core/cap_tree.c \
 	selftests/core/cap_attack.c selftests/core/cap_io.c \
 	selftests/core/cap_race.c selftests/core/revoked.c \
 	selftests/core/model.c selftests/core/kill.c \
-	selftests/core/fail_nth_cap.c selftests/core/stalled.c
+	selftests/core/fail_nth_cap.c selftests/core/stalled.c \
+	selftests/core/notice.c
 
 # Visible revocation.
 TESTS_VM += selftests/core/event_queue.c selftests/core/ask.c \
@@ -29,6 +30,7 @@ selftests/core/pinning_LIBS := -luring
 selftests/core/uring_LIBS := -luring
 selftests/core/race_LIBS := -pthread
 selftests/core/cap_race_LIBS := -pthread
+selftests/core/notice_LIBS := -pthread
 selftests/core/place_LIBS := -pthread
 selftests/core/stalled_LIBS := -pthread
 selftests/core/cap_attack_LIBS := -luring

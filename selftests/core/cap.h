@@ -110,6 +110,17 @@ MAYBE_UNUSED static long cap_revoke(int env, uint32_t handle, uint32_t flags)
 	return rc ?: (long)r.out_nr;
 }
 
+/* How many were told that they end in @ms, or -errno. */
+MAYBE_UNUSED static long cap_notice(int env, uint32_t handle, uint32_t ms)
+{
+	struct exo_cap_revoke r = {
+		.size = sizeof(r), .handle = handle, .timeout_ms = ms,
+	};
+	long rc = exo_ioctl(env, EXO_CMD_CAP_REVOKE, &r);
+
+	return rc ?: (long)r.out_nr;
+}
+
 MAYBE_UNUSED static long cap_info(int env, uint32_t handle,
 				  struct exo_cap_info *i)
 {

@@ -62,6 +62,11 @@ static long act_revoke(void)
 	return cap_revoke(env, below, 0);
 }
 
+static long act_notice(void)
+{
+	return cap_notice(env, below, 3600000);
+}
+
 static void undo_revoke(long rc)
 {
 	uint32_t i, last = ARRAY_SIZE(children) - 1;
@@ -72,6 +77,12 @@ static void undo_revoke(long rc)
 	exo_close_handle(second, children[last]);
 	memset(children, 0, sizeof(children));
 	make_children();
+}
+
+static void undo_notice(long rc)
+{
+	cap_revoke(env, below, 0);
+	undo_revoke(rc);
 }
 
 static long act_info(void)
@@ -102,6 +113,8 @@ static const struct target cap_targets[] = {
 	  MEETS_ALLOC | MEETS_COPY },
 	{ EXO_CMD_CAP_REVOKE, "CAP_REVOKE", act_revoke, undo_revoke, {},
 	  MEETS_COPY },
+	{ EXO_CMD_CAP_REVOKE, "CAP_REVOKE with notice", act_notice,
+	  undo_notice, {}, MEETS_COPY },
 	{ EXO_CMD_CAP_INFO, "CAP_INFO", act_info, NULL, {},
 	  MEETS_COPY },
 	{ EXO_CMD_REFUSAL, "REFUSAL", act_refusal, NULL, {},

@@ -159,6 +159,8 @@ static void victim_round(struct victim *v)
 		}
 	}
 	close(fd);
+	if (v->step % 5 == 0)
+		cap_notice(v->env, root, 1 + v->step % 20);
 	if (v->step % 16 == 1)
 		cap_revoke(v->env, root, 0);
 	if (v->step % 3 == 0)

@@ -271,6 +271,7 @@ static void do_import(void)
 	check_handle(e, i.out_handle);
 	model_child(c, exports[x].cap, e, i.out_handle, cap->rights, 0,
 		    cap->nr);
+	same(i.out_expires_ns, ends_ns(c), "end of an import");
 }
 
 static void do_revoke(void)
@@ -301,6 +302,34 @@ static void do_revoke(void)
 	}
 	nr_ended += nr;
 	same(rc, nr, "capabilities ended");
+}
+
+/* So long that it does not end by itself in this test. */
+static void do_notice(void)
+{
+	int c = any_open();
+	struct exo_cap_info i;
+	struct cap *cap;
+	long rc, want = 0;
+
+	if (c == NONE)
+		return;
+	cap = &caps[c];
+	if (!cap->live)
+		want = -ESTALE;
+	else if (cap->notice_ns)
+		want = -EBUSY;
+	rc = cap_notice(env[cap->env], cap->handle,
+			3600000 - next_random(60000));
+	say("notice env %d handle %u: %ld", cap->env, cap->handle, rc);
+	answered(cap->env, rc, want, reason_of(cap, 0));
+	if (want)
+		return;
+	same(rc, count_below(c), "capabilities told");
+	same(cap_info(env[cap->env], cap->handle, &i), 0, "info");
+	if (!i.out_notice_ns)
+		give_up("no notice", 0, 1);
+	cap->notice_ns = i.out_notice_ns;
 }
 
 static void do_close(void)
@@ -437,7 +466,9 @@ static void do_info(void)
 	     "its children");
 	same(i.out_start, cap->start, "its start");
 	same(i.out_nr, cap->nr, "its pages");
-	same(i.out_expires_ns, 0, "its expiry");
+	if (cap->live)
+		same(i.out_expires_ns, ends_ns(c), "its end");
+	same(i.out_notice_ns, cap->live ? cap->notice_ns : 0, "its notice");
 }
 
 /* A number that stands for nothing, perhaps a handle of another env. */
@@ -475,6 +506,7 @@ static const struct {
 	{ do_import, 9 }, { do_revoke, 4 }, { do_close, 10 },
 	{ do_close_fd, 5 }, { do_map, 8 }, { do_unmap, 4 },
 	{ do_touch, 16 }, { do_info, 14 }, { do_wrong, 2 },
+	{ do_notice, 3 },
 };
 
 static void one_step(void)
@@ -486,7 +518,7 @@ static void one_step(void)
 		do_close();
 		return;
 	}
-	n = next_random(115);
+	n = next_random(118);
 	for (i = 0; i < ARRAY_SIZE(calls) - 1 && n >= calls[i].weight; i++)
 		n -= calls[i].weight;
 	calls[i].call();
@@ -550,7 +582,7 @@ static int run(void *arg)
 	     nr_words, nr_buses);
 	ok(errors_seen[ESTALE] && errors_seen[EACCES] && errors_seen[EINVAL] &&
 	   errors_seen[EOVERFLOW] && errors_seen[ENOENT] &&
-	   errors_seen[EMLINK] && nr_words && nr_buses && nr_ended,
+	   errors_seen[EMLINK] && errors_seen[EBUSY] && nr_words && nr_buses && nr_ended,
 	   "with every kind of answer");
 	close_all();
 	for (i = 0; i < NR_CAPS; i++)

@@ -34,6 +34,7 @@ struct cap {
 	uint32_t depth;
 	uint32_t nr_children;
 	uint32_t nr_fds;
+	uint64_t notice_ns;	/* when what was made from it ends, or 0 */
 };
 
 struct export {
@@ -128,7 +129,31 @@ static long end_children(int c)
 			end_one(i);
 		}
 	spoil_exports(c);
+	caps[c].notice_ns = 0;
 	return nr;
+}
+
+/* How many were made from it, directly and in turn. */
+static long count_below(int c)
+{
+	long nr = 0;
+	int i;
+
+	for (i = 0; i < NR_CAPS; i++)
+		if (caps[i].used && caps[i].live && caps[i].parent == c)
+			nr += count_below(i) + 1;
+	return nr;
+}
+
+/* The earliest notice from above, 0 for none. */
+static uint64_t ends_ns(int c)
+{
+	uint64_t first = 0;
+
+	for (c = caps[c].parent; c != NONE; c = caps[c].parent)
+		if (caps[c].notice_ns && (!first || caps[c].notice_ns < first))
+			first = caps[c].notice_ns;
+	return first;
 }
 
 static int cap_slot(void)

@@ -261,6 +261,10 @@ static void use_caps(const struct way *w, struct record *r, uint32_t root)
 	note(r, "the page's content", q[PAGE / 8]);
 	note(r, "CAP_INFO", go(w, EXO_CMD_CAP_INFO, &i));
 	note(r, "children", i.out_nr_children);
+	v.timeout_ms = 3600000;
+	note(r, "CAP_REVOKE with notice", go(w, EXO_CMD_CAP_REVOKE, &v));
+	note(r, "how many", v.out_nr);
+	v.timeout_ms = 0;
 	note(r, "CAP_REVOKE", go(w, EXO_CMD_CAP_REVOKE, &v));
 	note(r, "how many", v.out_nr);
 	note(r, "a touch", touch(q, NULL));
