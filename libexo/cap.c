@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * Capability: derive, export, import, revoke. See <exo/cap.h>.
+ * Capability: derive, export, import, revoke, give notice. See <exo/cap.h>.
  */
 #include <errno.h>
 
@@ -91,6 +91,27 @@ int exo_cap_revoke(struct exo_env *env, __u32 handle, __u32 flags,
 	};
 	int rc = exo_command(env, EXO_CMD_CAP_REVOKE, &arg);
 
+	if (!rc && out_nr)
+		*out_nr = arg.out_nr;
+	return rc;
+}
+
+/* 0 would revoke at once, and older modules call the member reserved. */
+int exo_cap_notice(struct exo_env *env, __u32 handle, __u32 timeout_ms,
+		   __u64 *out_nr)
+{
+	struct exo_cap_revoke arg = {
+		.size = sizeof(arg),
+		.handle = handle,
+		.timeout_ms = timeout_ms,
+	};
+	int rc;
+
+	if (!timeout_ms)
+		return -EINVAL;
+	if (!(env->query.out_features & EXO_FEATURE_NOTICE))
+		return -EOPNOTSUPP;
+	rc = exo_command(env, EXO_CMD_CAP_REVOKE, &arg);
 	if (!rc && out_nr)
 		*out_nr = arg.out_nr;
 	return rc;

@@ -10,6 +10,7 @@
 
 #include "fake.h"
 
+#define MS	1000000ULL
 #define RW	(EXO_RIGHT_READ | EXO_RIGHT_WRITE)
 #define RWS	(RW | EXO_RIGHT_SHARE)
 
@@ -98,7 +99,7 @@ static void test_import(struct bench *b)
 	is(frame.bytes, 4 * 4096, "its bytes");
 	is(exo_frame_free(&frame), 0, "freed");
 	is(exo_cap_revoke(b->env, cap.handle, 0, &nr), 0, "revoked");
-	is(nr, 2, "with all that was made from it");
+	is(nr, 1, "with all that was made from it and is not closed");
 	exo_handle_close(b->env, again.handle);
 	is(exo_cap_import(b->env, fd, &again), 0, "the capability itself stays");
 	exo_handle_close(b->env, again.handle);
@@ -113,6 +114,105 @@ static void test_import(struct bench *b)
 	fail(b, 0, 0);
 	exo_handle_close(b->env, cap.handle);
 	close(fd);
+}
+
+/* A part of the frame, and a part of that. */
+static void lend(struct bench *b, struct exo_cap *part, struct exo_cap *piece)
+{
+	struct exo_cap_narrow narrow = { .rights = RWS, .start = 2, .nr = 4 };
+
+	if (exo_cap_derive(b->env, b->frame.handle, &narrow, part))
+		bail("derive");
+	narrow.nr = 1;
+	if (exo_cap_derive(b->env, part->handle, &narrow, piece))
+		bail("derive");
+}
+
+static void unlend(struct bench *b, struct exo_cap *part, struct exo_cap *piece)
+{
+	is(exo_handle_close(b->env, piece->handle), 0, "the piece is closed");
+	is(exo_handle_close(b->env, part->handle), 0, "the part is closed");
+}
+
+static __u32 state_of(struct bench *b, __u32 handle)
+{
+	struct exo_cap_info info;
+
+	return exo_cap_info(b->env, handle, &info) ? 0 : info.out_state;
+}
+
+static void test_notice(struct bench *b)
+{
+	__u64 end_ns = b->f.boot_ns + 250 * MS, nr = 0;
+	struct exo_cap part, piece;
+	struct exo_cap_info info;
+	struct exo_event ev[4];
+
+	lend(b, &part, &piece);
+	is(exo_cap_notice(b->env, part.handle, 250, &nr), 0, "notice");
+	is(nr, 1, "to what was made from it");
+	is(exo_event_read(b->env, ev, 4, 0), 1, "an event");
+	is(ev[0].type, EXO_EVENT_CAP_ENDING, "says so");
+	is(ev[0].handle, piece.handle, "of this handle");
+	ok(ev[0].deadline_ns == end_ns, "until when");
+	exo_cap_info(b->env, part.handle, &info);
+	ok(info.out_notice_ns == end_ns, "the lender's handle says so too");
+	ok(!info.out_expires_ns, "which stays itself");
+	exo_cap_info(b->env, piece.handle, &info);
+	ok(info.out_expires_ns == end_ns, "the borrower's ends");
+	ok(!info.out_notice_ns, "without having lent");
+	is(exo_cap_notice(b->env, part.handle, 9, NULL), -EBUSY, "not twice");
+	is(exo_cap_notice(b->env, b->frame.handle, 500, &nr), 0, "from above");
+	is(nr, 2, "to both");
+	is(exo_event_read(b->env, ev, 4, 0), 2, "two events");
+	ok(ev[0].deadline_ns == end_ns + 250 * MS, "one later");
+	ok(ev[1].deadline_ns == end_ns, "one at the earlier time");
+	b->f.boot_ns = end_ns - 1;
+	is(state_of(b, piece.handle), EXO_CAP_LIVE, "a moment before");
+	b->f.boot_ns = end_ns;
+	is(state_of(b, piece.handle), EXO_CAP_REVOKED, "the time is over");
+	is(state_of(b, part.handle), EXO_CAP_LIVE, "of what was made from it");
+	is(exo_cap_revoke(b->env, b->frame.handle, 0, &nr), 0, "at once");
+	is(state_of(b, part.handle), EXO_CAP_REVOKED, "without the time");
+	is(exo_cap_notice(b->env, part.handle, 9, NULL), -ESTALE, "too late");
+	is(exo_cap_notice(b->env, b->frame.handle, 1, &nr), 0, "a new notice");
+	b->f.boot_ns += MS;
+	unlend(b, &part, &piece);
+}
+
+static void test_notice_refused(struct bench *b)
+{
+	struct exo_cap part, piece;
+	__u64 nr = 77;
+
+	lend(b, &part, &piece);
+	is(exo_cap_notice(b->env, part.handle, 0, &nr), -EINVAL, "no time");
+	is(state_of(b, piece.handle), EXO_CAP_LIVE, "is not at once");
+	is(exo_cap_notice(b->env, part.handle, 3600001, &nr), -EINVAL,
+	   "an hour and more");
+	is(exo_cap_notice(b->env, 63, 9, &nr), -ENOENT, "no such handle");
+	fail(b, EXO_NR_CAP_REVOKE, -EINTR);
+	is(exo_cap_notice(b->env, part.handle, 9, &nr), -EINTR, "killed");
+	fail(b, 0, 0);
+	is(nr, 77, "a failure changes nothing");
+	is(exo_cap_notice(b->env, part.handle, 3600000, NULL), 0, "an hour");
+	unlend(b, &part, &piece);
+	b->f.nr_events = 0;
+}
+
+static void test_notice_unknown(void)
+{
+	struct exo_env *env;
+	struct fake f;
+	int calls;
+
+	fake_init(&f);
+	f.query.out_features &= ~EXO_FEATURE_NOTICE;
+	env = fake_open(&f);
+	calls = f.nr_ioctls;
+	is(exo_cap_notice(env, 1, 9, NULL), -EOPNOTSUPP, "an older module");
+	is(f.nr_ioctls, calls, "is not asked");
+	exo_env_close(env);
 }
 
 static void test_map(struct bench *b)
@@ -418,6 +518,8 @@ int main(void)
 	bench_open(&b);
 	test_derive(&b);
 	test_import(&b);
+	test_notice(&b);
+	test_notice_refused(&b);
 	bench_close(&b);
 	bench_open(&b);
 	test_map(&b);
@@ -428,6 +530,7 @@ int main(void)
 	test_rubbish(&b);
 	test_refusal(&b);
 	bench_close(&b);
+	test_notice_unknown();
 	test_texts();
 	return done_testing();
 }

@@ -340,6 +340,11 @@ static int fake_eventfd(const struct exo_sys *sys, unsigned int value,
 	return f->own_eventfd;
 }
 
+static __u64 fake_boot_ns(const struct exo_sys *sys)
+{
+	return of(sys)->boot_ns;
+}
+
 void fake_init(struct fake *fake)
 {
 	memset(fake, 0, sizeof(*fake));
@@ -354,10 +359,13 @@ void fake_init(struct fake *fake)
 	fake->sys.read = fake_read;
 	fake->event_fd = -1;
 	fake->sys.eventfd = fake_eventfd;
+	fake->sys.boot_ns = fake_boot_ns;
+	fake->boot_ns = 1000000000;
 	fake->query = (struct exo_query) {
 		.size = sizeof(struct exo_query),
 		.out_features = EXO_FEATURE_FRAME | EXO_FEATURE_DISK |
-				EXO_FEATURE_URING,
+				EXO_FEATURE_URING | EXO_FEATURE_CAP |
+				EXO_FEATURE_NOTICE,
 		.out_page_bytes = PAGE,
 		.out_block_bytes = EXO_BLOCK_BYTES,
 		.out_max_frame_pages = 1024,

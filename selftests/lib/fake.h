@@ -47,6 +47,7 @@ struct fake_export {
  * @cq_bytes: length of a cq's mapping if not 0
  * @eventfd_rc: eventfd fails with this
  * @short_read: bytes that reading events gives if not 0
+ * @boot_ns: CLOCK_BOOTTIME, which stands still until a test moves it
  *
  * The info pages are object 0's memory. What else the tests look at: the last
  * refusal, the last FRAME_ALLOC and ENV_ASK, the events to be read.
@@ -80,6 +81,7 @@ struct fake {
 	__u32 short_io;
 	size_t cq_bytes;
 	ssize_t short_read;
+	__u64 boot_ns;
 
 	struct fake_export export[FAKE_EXPORTS];
 	int nr_exports;

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE	/* memfd_create */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "fake.h"
 
+#define MAX_NOTICE_MS	3600000U
 #define ALL_RIGHTS	(EXO_RIGHT_READ | EXO_RIGHT_WRITE | EXO_RIGHT_SHARE)
 
 void fake_root(struct fake *f, __u32 handle, __u32 type, __u64 nr)
@@ -68,9 +70,23 @@ static int child_of(struct fake *f, __u32 parent, __u32 *handle)
 		return rc;
 	f->object[*handle].cap = f->object[parent].cap;
 	f->object[*handle].cap.out_depth++;
+	f->object[*handle].cap.out_notice_ns = 0;
 	f->object[*handle].cap.out_mmap_offset = (__u64)*handle << 32;
 	f->object[*handle].parent = parent;
 	return 0;
+}
+
+/* Its own expiry, or a notice from above. */
+static __u64 ends_ns(const struct fake *f, __u32 h)
+{
+	__u64 notice_ns, ends = f->object[h].cap.out_expires_ns;
+
+	while ((h = f->object[h].parent)) {
+		notice_ns = f->object[h].cap.out_notice_ns;
+		if (notice_ns && (!ends || notice_ns < ends))
+			ends = notice_ns;
+	}
+	return ends;
 }
 
 static int do_derive(struct fake *f, struct exo_cap_derive *a)
@@ -142,36 +158,118 @@ static int do_import(struct fake *f, struct exo_cap_import *a)
 	a->out_type = cap->out_type;
 	a->out_rights = cap->out_rights;
 	a->out_nr = cap->out_nr;
-	a->out_expires_ns = cap->out_expires_ns;
+	a->out_expires_ns = ends_ns(f, a->out_handle);
 	a->out_mmap_offset = cap->out_mmap_offset;
+	return 0;
+}
+
+static bool is_below(const struct fake *f, __u32 h, __u32 above)
+{
+	__u32 up;
+
+	for (up = f->object[h].parent; up && up != above;)
+		up = f->object[up].parent;
+	return f->object[h].nr && up;
+}
+
+static __u64 revoke_below(struct fake *f, __u32 handle)
+{
+	__u64 nr = 0;
+	__u32 h;
+
+	f->object[handle].cap.out_notice_ns = 0;
+	for (h = 1; h < FAKE_OBJECTS; h++) {
+		if (!is_below(f, h, handle))
+			continue;
+		f->object[h].cap.out_state = EXO_CAP_REVOKED;
+		nr++;
+	}
+	return nr;
+}
+
+static void post(struct fake *f, const struct exo_event *event)
+{
+	if (f->nr_events == EXO_MAX_EVENTS)
+		return;
+	f->event[f->nr_events++] = *event;
+	if (f->event_fd >= 0)
+		eventfd_write(f->event_fd, 1);
+}
+
+/* All is in one env, which hears of each of its handles. */
+static __u64 tell_below(struct fake *f, __u32 handle)
+{
+	__u64 nr = 0;
+	__u32 h;
+
+	for (h = 1; h < FAKE_OBJECTS; h++) {
+		if (!is_below(f, h, handle) ||
+		    f->object[h].cap.out_state != EXO_CAP_LIVE)
+			continue;
+		post(f, &(struct exo_event) {
+			.type = EXO_EVENT_CAP_ENDING,
+			.source = EXO_SOURCE_PARENT, .handle = h,
+			.nr_pages = f->object[h].cap.out_nr,
+			.deadline_ns = ends_ns(f, h), .time_ns = f->boot_ns,
+		});
+		nr++;
+	}
+	return nr;
+}
+
+static int give_notice(struct fake *f, struct exo_cap_revoke *a)
+{
+	struct exo_cap_info *cap = &f->object[a->handle].cap;
+
+	if (cap->out_notice_ns)
+		return -EBUSY;
+	cap->out_notice_ns = f->boot_ns + a->timeout_ms * 1000000ULL;
+	a->out_nr = tell_below(f, a->handle);
 	return 0;
 }
 
 static int do_revoke(struct fake *f, struct exo_cap_revoke *a)
 {
-	int rc = cap_check(f, a->handle, EXO_NR_CAP_REVOKE, 0);
-	__u32 h, up;
+	int rc;
 
+	a->out_nr = 0;
+	if (a->timeout_ms > MAX_NOTICE_MS ||
+	    (a->timeout_ms && a->flags & EXO_REVOKE_SELF))
+		return -EINVAL;
+	rc = cap_check(f, a->handle, EXO_NR_CAP_REVOKE, 0);
 	if (rc)
 		return rc;
-	for (h = 1; h < FAKE_OBJECTS; h++) {
-		for (up = h; up && up != a->handle; up = f->object[up].parent)
-			;
-		if (!up || (h == a->handle && !(a->flags & EXO_REVOKE_SELF)))
-			continue;
-		f->object[h].cap.out_state = EXO_CAP_REVOKED;
+	if (a->timeout_ms)
+		return give_notice(f, a);
+	a->out_nr = revoke_below(f, a->handle);
+	if (a->flags & EXO_REVOKE_SELF) {
+		f->object[a->handle].cap.out_state = EXO_CAP_REVOKED;
 		a->out_nr++;
 	}
 	return 0;
 }
 
+/* What the module does by itself when the time is over. */
+static void end_due(struct fake *f)
+{
+	__u64 notice_ns;
+	__u32 h;
+
+	for (h = 1; h < FAKE_OBJECTS; h++) {
+		notice_ns = f->object[h].cap.out_notice_ns;
+		if (f->object[h].nr && notice_ns && notice_ns <= f->boot_ns)
+			revoke_below(f, h);
+	}
+}
+
 static int do_info(struct fake *f, struct exo_cap_info *a)
 {
-	struct exo_cap_info *cap = &f->object[a->handle % FAKE_OBJECTS].cap;
+	__u32 h = a->handle % FAKE_OBJECTS;
 
-	if (!f->object[a->handle % FAKE_OBJECTS].nr)
+	if (!f->object[h].nr)
 		return -ENOENT;
-	*a = *cap;
+	*a = f->object[h].cap;
+	a->out_expires_ns = ends_ns(f, h);
 	return 0;
 }
 
@@ -279,6 +377,7 @@ static int env_execute(struct fake *f, unsigned int nr, void *arg)
 
 int fake_cap_execute(struct fake *f, unsigned int nr, void *arg)
 {
+	end_due(f);
 	switch (nr) {
 	case EXO_NR_FRAME_INFO:
 		return do_frame_info(f, arg);
@@ -301,13 +400,7 @@ int fake_cap_execute(struct fake *f, unsigned int nr, void *arg)
 
 void fake_event(struct fake *fake, __u32 type, __u64 nr_pages)
 {
-	if (fake->nr_events == EXO_MAX_EVENTS)
-		return;
-	fake->event[fake->nr_events++] = (struct exo_event) {
-		.type = type, .nr_pages = nr_pages,
-	};
-	if (fake->event_fd >= 0)
-		eventfd_write(fake->event_fd, 1);
+	post(fake, &(struct exo_event) { .type = type, .nr_pages = nr_pages });
 }
 
 ssize_t fake_read(const struct exo_sys *sys, int fd, void *buf, size_t bytes)

@@ -32,6 +32,7 @@ like "exo_env counts" "$(alice $b/exo_env)" '^1 envs are open'
 like "exo_frame" "$(alice $b/exo_frame)" '^65536 bytes, at the end: hello, frame'
 out=$(alice $b/exo_cap)
 like "exo_cap" "$out" '^1 page: hello, bob'
+like "exo_cap gives notice" "$out" '^wanted back in [12]\.[0-9] s'
 like "exo_cap takes it back" "$out" '^and gone'
 like "exo_cap says why" "$out" '^CAP_IMPORT.* was revoked$'
 out=$(alice $b/exo_event)

@@ -11,7 +11,8 @@
  *	exo_cap_send()				exo_cap_recv()
  *						exo_cap_import() or
  *						exo_frame_import(), mapped
- *	exo_cap_revoke()			-ESTALE, SIGBUS
+ *	exo_cap_notice() some time before	EXO_EVENT_CAP_ENDING
+ *	exo_cap_revoke(), or the time is over	-ESTALE, SIGBUS
  */
 #ifndef EXO_CAP_H
 #define EXO_CAP_H
@@ -30,7 +31,9 @@ extern "C" {
  * @rights: EXO_RIGHT_*
  * @reserved: zero
  * @nr: pages or blocks
- * @expires_ns: by exo_env_boot_ns(), 0 for never
+ * @expires_ns: by exo_env_boot_ns(), as far as was known when it was made; 0 for
+ *              never. exo_cap_notice() by somebody it was derived from ends it
+ *              earlier, and exo_cap_info() says so.
  * @mmap_offset: for exo_frame_map(); 0 for a type without memory
  */
 struct exo_cap {
@@ -111,10 +114,33 @@ int exo_cap_revoke(struct exo_env *env, __u32 handle, __u32 flags,
 		   __u64 *out_nr);
 
 /**
+ * exo_cap_notice() - announce that what was made from a capability will end
+ * @env: the env
+ * @handle: a capability of any type; it stays itself
+ * @timeout_ms: until the end, 1 to 3,600,000 ms from now
+ * @out_nr: capabilities given notice, or NULL
+ *
+ * Each env that holds a part, this one too, gets EXO_EVENT_CAP_ENDING with its
+ * own handle and the deadline. Until then nothing changes for it; after that no
+ * use can begin, and mappings go soon, without another call and also if this env
+ * is gone. Nobody's answer is waited for. A notice is not taken back and not
+ * changed; exo_cap_revoke() ends all earlier, and is how to be sure, when the
+ * time is over, that nothing is mapped. What is made meanwhile ends with the
+ * rest.
+ *
+ * Return: 0; -EINVAL @timeout_ms out of bounds; -EOPNOTSUPP a module without
+ * EXO_FEATURE_NOTICE; -ENOENT; -ESTALE it has ended itself; -EBUSY notice was
+ * given already, and is not over; -EINTR killed, it goes on all the same.
+ */
+int exo_cap_notice(struct exo_env *env, __u32 handle, __u32 timeout_ms,
+		   __u64 *out_nr);
+
+/**
  * exo_cap_info() - what a handle stands for
  * @env: the env
  * @handle: a capability of any type, an ended one too
- * @out_info: the answer; out_state is EXO_CAP_*
+ * @out_info: the answer; out_state is EXO_CAP_*. A notice that this env gave is
+ *            in out_notice_ns, one from above in out_expires_ns if it is earlier
  *
  * Return: 0; -ENOENT.
  */

@@ -7,6 +7,11 @@
  * deadline; the program frees what it can do without (exo_frame_free()). After
  * the deadline frames are taken, their memory is SIGBUS, and the repossession
  * vector names them. A server hears of it by exo_loop_on_event().
+ *
+ * Nor need a lender take what was borrowed without a word: EXO_EVENT_CAP_ENDING,
+ * from exo_cap_notice(), names the handle and the deadline; use it till then, put
+ * things in order, close it. EXO_EVENT_CAP_ENDED says that a handle has ended,
+ * by revocation, announced or not, or because it has expired.
  */
 #ifndef EXO_EVENT_H
 #define EXO_EVENT_H
