@@ -98,6 +98,19 @@ static int any_open(void)
 	return NONE;
 }
 
+/* The deepest from which can be derived, or NONE: chance alone stays high up. */
+static int deepest_open(void)
+{
+	int c, best = NONE;
+
+	for (c = 0; c < NR_CAPS; c++)
+		if (caps[c].used && caps[c].live && caps[c].handle &&
+		    (caps[c].rights & S) &&
+		    (best == NONE || caps[c].depth > caps[best].depth))
+			best = c;
+	return best;
+}
+
 static uint32_t reason_of(const struct cap *cap, uint32_t otherwise)
 {
 	return cap->live ? otherwise : EXO_REFUSED_REVOKED;
@@ -183,7 +196,7 @@ static long derive_error(const struct cap *cap, int fault, uint32_t *reason)
 
 static void do_derive(void)
 {
-	int p = any_open(), c = cap_slot(), fault;
+	int p = one_in(6) ? deepest_open() : any_open(), c = cap_slot(), fault;
 	struct exo_cap_derive d = { .size = sizeof(d) };
 	const struct cap *cap;
 	uint32_t reason;
@@ -539,6 +552,20 @@ static void check_charges(const struct exo_stats *before)
 		give_up("counters", 1, 0);
 }
 
+/* A sequence in which something never happened shows nothing of it. */
+static void check_variety(void)
+{
+	static const int errors[] = {
+		ESTALE, EACCES, EINVAL, EOVERFLOW, ENOENT, EMLINK, EBUSY,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		ok(errors_seen[errors[i]], "%s: %" PRIu64 " times",
+		   strerror(errors[i]), errors_seen[errors[i]]);
+	ok(nr_words && nr_buses && nr_ended, "pages met, and gone, and ends");
+}
+
 static void close_all(void)
 {
 	int i;
@@ -580,10 +607,7 @@ static int run(void *arg)
 	     now_ms() - start, nr_errors, nr_ended);
 	diag("%" PRIu64 " touches met a page, %" PRIu64 " found it gone",
 	     nr_words, nr_buses);
-	ok(errors_seen[ESTALE] && errors_seen[EACCES] && errors_seen[EINVAL] &&
-	   errors_seen[EOVERFLOW] && errors_seen[ENOENT] &&
-	   errors_seen[EMLINK] && errors_seen[EBUSY] && nr_words && nr_buses && nr_ended,
-	   "with every kind of answer");
+	check_variety();
 	close_all();
 	for (i = 0; i < NR_CAPS; i++)
 		if (caps[i].used && caps[i].handle && !caps[i].env)

@@ -33,7 +33,7 @@ for case in ioctl-empty page pages-512 derive export-import; do
 	done
 done
 # Linux has nothing like them.
-for case in revoke-1 revoke-10000; do
+for case in revoke-1 revoke-10000 notice-1 notice-10000; do
 	instructions $case exo
 	instructions $case unchecked
 done

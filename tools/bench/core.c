@@ -80,6 +80,16 @@ static void end_below(uint32_t handle)
 	exo(EXO_CMD_CAP_REVOKE, &r, "revoke");
 }
 
+/* That what was made from it ends in an hour. */
+static void give_notice(uint32_t handle)
+{
+	struct exo_cap_revoke r = {
+		.size = sizeof(r), .handle = handle, .timeout_ms = 3600000,
+	};
+
+	exo(EXO_CMD_CAP_REVOKE, &r, "give notice");
+}
+
 /* Writes a word into each page. */
 static void touch(char *at, uint32_t nr_pages)
 {
@@ -211,7 +221,7 @@ static void measure(const char *name, const char *system, void (*op)(void),
 }
 
 /* Each with one capability made from it. */
-static void measure_revoke_one(void)
+static void measure_one_below(const char *name, void (*op)(uint32_t handle))
 {
 	uint32_t root[CHAIN_ROOTS], child[CHAIN_ROOTS];
 	int i;
@@ -222,9 +232,9 @@ static void measure_revoke_one(void)
 	}
 	VM_MARK(0);
 	for (i = 0; i < CHAIN_ROOTS; i++)
-		end_below(root[i]);
+		op(root[i]);
 	VM_MARK(1);
-	printf("case revoke-1 exo %d\n", CHAIN_ROOTS);
+	printf("case %s-1 exo %d\n", name, CHAIN_ROOTS);
 	for (i = 0; i < CHAIN_ROOTS; i++) {
 		drop(child[i]);
 		drop(root[i]);
@@ -232,7 +242,7 @@ static void measure_revoke_one(void)
 }
 
 /* One with ten thousand; the figure is for all of them. */
-static void measure_revoke_many(void)
+static void measure_many_below(const char *name, void (*op)(uint32_t handle))
 {
 	uint32_t root = alloc(1).out_handle;
 	int i;
@@ -240,9 +250,10 @@ static void measure_revoke_many(void)
 	for (i = 0; i < CHILDREN; i++)
 		derive(root);
 	VM_MARK(0);
-	end_below(root);
+	op(root);
 	VM_MARK(1);
-	printf("case revoke-%d exo 1\n", CHILDREN);
+	printf("case %s-%d exo 1\n", name, CHILDREN);
+	end_below(root);
 }
 
 int main(int argc, char **argv)
@@ -266,7 +277,9 @@ int main(int argc, char **argv)
 	measure("derive", "linux", linux_dup, OPS);
 	measure("export-import", "exo", exo_pass, OPS);
 	measure("export-import", "linux", linux_pass, OPS);
-	measure_revoke_one();
-	measure_revoke_many();
+	measure_one_below("revoke", end_below);
+	measure_many_below("revoke", end_below);
+	measure_one_below("notice", give_notice);
+	measure_many_below("notice", give_notice);
 	return 0;
 }
