@@ -2,7 +2,7 @@
 /*
  * On the real module: does libexo hear of events, by its loop on io_uring and
  * on poll(2) and without, do the exposed tables say what is, and does a frame
- * pass between two users and go again?
+ * pass between two users and go again, at once or with notice?
  * vm:
  */
 #define _GNU_SOURCE	/* what exo_test.h wants */
@@ -16,6 +16,7 @@
 
 #define MS		1000000ULL
 #define FRAME_PAGES	100
+#define NOTICE_MS	2000	/* to another process, which shall have time */
 
 struct bench {
 	struct exo_env *env;
@@ -205,6 +206,68 @@ static void test_expiry(struct bench *b)
 	exo_frame_free(&b->frame);
 }
 
+/* The event of a notice for one page of @b->event.handle, given since @from_ns. */
+static void check_ending(struct bench *b, __u64 from_ns, __u64 timeout_ns)
+{
+	struct exo_cap_info info;
+
+	is(b->event.type, EXO_EVENT_CAP_ENDING, "%s: notice", b->name);
+	is(b->event.source, EXO_SOURCE_PARENT, "%s: from above", b->name);
+	is(b->event.nr_pages, 1, "%s: for a page", b->name);
+	ok(b->event.deadline_ns >= from_ns + timeout_ns &&
+	   b->event.deadline_ns <= exo_env_boot_ns(b->env) + timeout_ns,
+	   "%s: with the time that was given", b->name);
+	is(exo_cap_info(b->env, b->event.handle, &info), 0, "%s: asked",
+	   b->name);
+	ok(info.out_expires_ns == b->event.deadline_ns,
+	   "%s: the handle says the same", b->name);
+}
+
+/* The one of its end, not before @deadline_ns. */
+static void check_ended(struct bench *b, __u32 handle, __u64 deadline_ns)
+{
+	is(b->event.type, EXO_EVENT_CAP_ENDED, "%s: an end", b->name);
+	is(b->event.source, EXO_SOURCE_PARENT, "%s: by revocation", b->name);
+	is(b->event.handle, handle, "%s: of the same handle", b->name);
+	ok(b->event.time_ns >= deadline_ns, "%s: not too early", b->name);
+}
+
+static void test_notice(struct bench *b)
+{
+	struct exo_cap_narrow narrow = { .rights = EXO_RIGHT_READ, .nr = 1 };
+	struct exo_page_info page;
+	struct exo_frame part;
+	struct exo_cap cap;
+	__u64 from_ns, deadline_ns, nr = 0;
+
+	if (exo_frame_alloc(b->env, 2, 0, &b->frame) ||
+	    exo_cap_derive(b->env, b->frame.handle, &narrow, &cap) ||
+	    exo_frame_map(&cap, &part))
+		bail("derive");
+	b->calls = 0;
+	from_ns = exo_env_boot_ns(b->env);
+	is(exo_cap_notice(b->env, b->frame.handle, 600, &nr), 0, "%s: notice",
+	   b->name);
+	is(nr, 1, "%s: to one", b->name);
+	hear(b, 1);
+	check_ending(b, from_ns, 600 * MS);
+	is(b->event.handle, part.handle, "%s: of this handle", b->name);
+	deadline_ns = b->event.deadline_ns;
+	is(touch(part.addr, NULL), 0, "%s: it can still be used", b->name);
+	is(exo_frame_info(&part, 0, 1, &page), 0, "%s: in all ways", b->name);
+	is(exo_cap_notice(b->env, b->frame.handle, 600, &nr), -EBUSY,
+	   "%s: no second notice", b->name);
+	hear(b, 2);
+	check_ended(b, part.handle, deadline_ns);
+	is(b->calls, 2, "%s: no other event", b->name);
+	is(touch(part.addr, NULL), SIGBUS, "%s: and gone", b->name);
+	is(exo_frame_info(&part, 0, 1, &page), -ESTALE, "%s: for all uses",
+	   b->name);
+	is(touch(b->frame.addr, NULL), 0, "%s: the frame stays", b->name);
+	exo_frame_free(&part);
+	exo_frame_free(&b->frame);
+}
+
 static void test_loop(struct bench *b, unsigned int flags)
 {
 	b->name = flags == EXO_LOOP_F_POLL ? "poll" : "io_uring";
@@ -216,60 +279,100 @@ static void test_loop(struct bench *b, unsigned int flags)
 	test_asked(b);
 	test_taken(b);
 	test_expiry(b);
+	test_notice(b);
 	exo_loop_destroy(b->loop);
 }
 
 /* ------------------------------------------------------------ two users */
 
-/* bob: maps what he is sent, then hears that it ended. */
+static void say_ready(int sock)
+{
+	if (write(sock, "r", 1) != 1)
+		bail("nobody listens");
+}
+
+static void await_ready(int sock)
+{
+	char byte;
+
+	if (read(sock, &byte, 1) != 1)
+		bail("bob ended");
+}
+
+/* bob maps what he is sent, and listens. Return: the descriptor. */
+static int borrow(struct bench *b, int sock)
+{
+	int fd;
+
+	bench_open(b);
+	b->name = "bob";
+	fd = exo_cap_recv(b->env, sock);
+	ok(fd >= 0, "bob receives a descriptor");
+	is(exo_frame_import(b->env, fd, &b->frame), 0,
+	   "bob imports and maps it");
+	ok(!strcmp(b->frame.addr, "letter"), "bob reads what alice wrote");
+	if (exo_loop_create(b->env, 0, &b->loop) ||
+	    exo_loop_on_event(b->loop, on_event, b))
+		bail("bob");
+	say_ready(sock);
+	return fd;
+}
+
+static void gone(struct bench *b, int fd)
+{
+	is(touch(b->frame.addr, NULL), SIGBUS, "bob cannot read any more");
+	is(exo_frame_import(b->env, fd, &b->frame), -ESTALE,
+	   "nor import again");
+	exo_loop_destroy(b->loop);
+	exo_env_close(b->env);
+}
+
+/* alice sends pages of a frame, from the one with a letter on. */
+static void lend(struct bench *b, int sock, __u64 nr_pages,
+		 struct exo_cap *cap)
+{
+	struct exo_cap_narrow narrow = {
+		.rights = EXO_RIGHT_READ | EXO_RIGHT_SHARE, .start = 3,
+		.nr = nr_pages,
+	};
+	int fd;
+
+	bench_open(b);
+	if (exo_frame_alloc(b->env, 8, 0, &b->frame))
+		bail("alice");
+	strcpy(exo_frame_page(&b->frame, 3), "letter");
+	is(exo_cap_derive(b->env, b->frame.handle, &narrow, cap), 0,
+	   "alice derives");
+	fd = exo_cap_export(b->env, cap->handle);
+	is(exo_cap_send(b->env, sock, fd), 0, "alice sends");
+	close(fd);
+	await_ready(sock);
+}
+
+/* Two pages, taken back at once. */
 static int run_bob(void *arg)
 {
-	int sock = *(int *)arg, fd;
+	int *sock = arg, fd;
 	struct bench b;
 
-	bench_open(&b);
-	b.name = "bob";
-	fd = exo_cap_recv(b.env, sock);
-	ok(fd >= 0, "bob receives a descriptor");
-	is(exo_frame_import(b.env, fd, &b.frame), 0, "bob imports and maps it");
+	fd = borrow(&b, sock[1]);
 	is(b.frame.nr_pages, 2, "bob has two pages");
-	ok(!strcmp(b.frame.addr, "letter"), "bob reads what alice wrote");
 	is(touch_write(b.frame.addr, 1), SIGSEGV, "bob cannot write");
-	if (exo_loop_create(b.env, 0, &b.loop) ||
-	    exo_loop_on_event(b.loop, on_event, &b) || write(sock, "r", 1) != 1)
-		bail("bob");
+	say_ready(sock[1]);
 	hear(&b, 1);
-	is(b.event.type, EXO_EVENT_CAP_ENDED, "bob hears that it ended");
-	is(b.event.source, EXO_SOURCE_PARENT, "because it was revoked");
-	is(b.event.handle, b.frame.handle, "by its handle");
-	is(touch(b.frame.addr, NULL), SIGBUS, "bob cannot read any more");
-	is(exo_frame_import(b.env, fd, &b.frame), -ESTALE, "nor import again");
-	exo_loop_destroy(b.loop);
-	exo_env_close(b.env);
+	check_ended(&b, b.frame.handle, 0);
+	gone(&b, fd);
 	return 0;
 }
 
 static int run_alice(void *arg)
 {
-	struct exo_cap_narrow narrow = {
-		.rights = EXO_RIGHT_READ | EXO_RIGHT_SHARE, .start = 3, .nr = 2,
-	};
-	int sock = *(int *)arg, fd;
 	struct exo_cap cap;
+	int *sock = arg;
 	struct bench b;
-	char byte;
 
-	bench_open(&b);
-	if (exo_frame_alloc(b.env, 8, 0, &b.frame))
-		bail("alice");
-	strcpy(exo_frame_page(&b.frame, 3), "letter");
-	is(exo_cap_derive(b.env, b.frame.handle, &narrow, &cap), 0,
-	   "alice derives");
-	fd = exo_cap_export(b.env, cap.handle);
-	is(exo_cap_send(b.env, sock, fd), 0, "alice sends");
-	close(fd);
-	if (read(sock, &byte, 1) != 1)
-		bail("bob ended");
+	lend(&b, sock[0], 2, &cap);
+	await_ready(sock[0]);
 	is(exo_cap_revoke(b.env, cap.handle, 0, NULL), 0, "alice revokes");
 	ok(!strcmp(exo_frame_page(&b.frame, 3), "letter"),
 	   "alice keeps her letter");
@@ -278,15 +381,56 @@ static int run_alice(void *arg)
 	return 0;
 }
 
-static void test_users(void)
+/*
+ * A page, with notice; alice is not there any more when the time is over. While
+ * she was, it was bob's as before.
+ */
+static int run_bob_noticed(void *arg)
+{
+	int *sock = arg, fd;
+	__u64 deadline_ns;
+	struct bench b;
+	char byte;
+
+	close(sock[0]);
+	fd = borrow(&b, sock[1]);
+	hear(&b, 1);
+	check_ending(&b, 0, NOTICE_MS * MS);
+	is(b.event.handle, b.frame.handle, "by his own handle");
+	deadline_ns = b.event.deadline_ns;
+	is(read(sock[1], &byte, 1), 0, "alice has ended");
+	ok(!strcmp(b.frame.addr, "letter"), "bob still reads");
+	ok(exo_env_boot_ns(b.env) < deadline_ns, "it is not time yet");
+	hear(&b, 2);
+	check_ended(&b, b.frame.handle, deadline_ns);
+	gone(&b, fd);
+	return 0;
+}
+
+static int run_alice_notices(void *arg)
+{
+	struct exo_cap cap;
+	int *sock = arg;
+	struct bench b;
+	__u64 nr = 0;
+
+	lend(&b, sock[0], 1, &cap);
+	is(exo_cap_notice(b.env, cap.handle, NOTICE_MS, &nr), 0,
+	   "alice gives notice");
+	is(nr, 1, "to bob");
+	exo_env_close(b.env);
+	return 0;
+}
+
+static void test_users(int (*alice_fn)(void *), int (*bob_fn)(void *))
 {
 	pid_t alice, bob;
 	int s[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s))
 		bail("socketpair");
-	alice = as_user_start(NULL, UID_ALICE, run_alice, &s[0]);
-	bob = as_user_start(NULL, UID_BOB, run_bob, &s[1]);
+	alice = as_user_start(NULL, UID_ALICE, alice_fn, s);
+	bob = as_user_start(NULL, UID_BOB, bob_fn, s);
 	close(s[0]);
 	close(s[1]);
 	is(reap(alice), 0, "alice ends");
@@ -308,7 +452,8 @@ int main(void)
 	test_loop(&b, EXO_LOOP_F_POLL);
 	test_loop(&b, EXO_LOOP_F_URING);
 	bench_close(&b);
-	test_users();
+	test_users(run_alice, run_bob);
+	test_users(run_alice_notices, run_bob_noticed);
 	ok(stats_wait(fd, &before, 5000), "nothing is left");
 	close(fd);
 	return done_testing();
