@@ -265,6 +265,10 @@ static void one_round(int env, uint32_t round, uint32_t *seed)
 	lend(fd);
 	usleep(next_random(seed) % 4000);
 	for (i = 0; i < 3; i++) {
+		/* The time is over about when she does not wait any longer. */
+		if (i == 1 && cap_notice(env, root, 1) < 0)
+			board->wrong++;
+		usleep(i == 1 ? next_random(seed) % 2000 : 0);
 		if (cap_revoke(env, root, 0) < 0)
 			board->wrong++;
 		fill(p, NEW + round);
