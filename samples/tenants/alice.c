@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * alice: gives part of a frame away and takes it back; then gives pages back
- * that she is asked for.
+ * alice: gives part of a frame away and takes it back, with notice and then at
+ * once; then gives pages back that she is asked for.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,8 @@
 
 #include "tenants.h"
 
-static void send_letter(struct tenant *t, const struct exo_frame *frame)
+/* Return: the handle that bob's will be made from. */
+static __u32 send_letter(struct tenant *t, const struct exo_frame *frame)
 {
 	struct exo_cap_narrow narrow = {
 		.rights = EXO_RIGHT_READ | EXO_RIGHT_SHARE,
@@ -30,23 +31,46 @@ static void send_letter(struct tenant *t, const struct exo_frame *frame)
 	    EXPIRY_S);
 	need(t, exo_cap_send(t->env, t->sock, fd), "send");
 	close(fd);
+	return cap.handle;
+}
+
+/* She need not stay for this: the module does what is left. */
+static void give_notice(struct tenant *t, const struct exo_frame *frame)
+{
+	__u32 handle = send_letter(t, frame);
+	__u64 nr;
+
+	wait_token(t, 'r');
+	say(t, "gives notice: what she gave ends in %d ms", NOTICE_MS);
+	need(t, exo_cap_notice(t->env, handle, NOTICE_MS, &nr), "give notice");
+	need(t, nr == 1 ? 0 : -EPROTO, "have one who is told");
+	wait_token(t, 'd');
+	need(t, exo_handle_close(t->env, handle), "close the handle");
+}
+
+static void take_back(struct tenant *t, const struct exo_frame *frame)
+{
+	__u32 handle = send_letter(t, frame);
+	__u64 nr;
+
+	wait_token(t, 'r');
+	need(t, exo_cap_revoke(t->env, frame->handle, 0, &nr), "revoke");
+	say(t, "revokes what she gave, at once: %llu capabilities ended", nr);
+	send_token(t, 'g');
+	wait_token(t, 'd');
+	need(t, exo_handle_close(t->env, handle), "close the handle");
 }
 
 static void share(struct tenant *t)
 {
 	struct exo_frame frame;
-	__u64 nr;
 
 	need(t, exo_frame_alloc(t->env, NR_PAGES, 0, &frame), "allocate");
-	strcpy(exo_frame_page(&frame, LETTER_PAGE), "Dear bob, this is mine.");
+	strcpy(exo_frame_page(&frame, LETTER_PAGE), LETTER);
 	say(t, "has a frame of %d pages, and writes a letter into page %d",
 	    NR_PAGES, LETTER_PAGE);
-	send_letter(t, &frame);
-	wait_token(t, 'r');
-	need(t, exo_cap_revoke(t->env, frame.handle, 0, &nr), "revoke");
-	say(t, "revokes what she gave: %llu capabilities ended", nr);
-	send_token(t, 'g');
-	wait_token(t, 'd');
+	give_notice(t, &frame);
+	take_back(t, &frame);
 	need(t, exo_frame_free(&frame), "free the frame");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * bob: takes what alice gave, and tries for more; then does not listen when he
- * is asked for pages.
+ * bob: takes what alice gave, tries for more, and hears of its end; then does
+ * not listen when he is asked for pages.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,6 +14,21 @@
 
 #define LOOK_NS		50000000	/* how often he looks at the vector */
 #define MOST_LOOKS	1200		/* a minute */
+#define MOST_WAIT_NS	30000000000	/* for an event */
+
+/**
+ * struct loan - what alice gave
+ * @fd: as it came
+ * @cap: imported from it
+ * @frame: mapped by that
+ * @letter: in @frame
+ */
+struct loan {
+	int fd;
+	struct exo_cap cap;
+	struct exo_frame frame;
+	const char *letter;
+};
 
 /* He wants more than he was given. */
 static void overreach(const struct tenant *t, const struct exo_cap *cap,
@@ -50,35 +65,82 @@ static void map_beyond(const struct tenant *t, const struct exo_cap *cap,
 	refused(t, "maps a page beyond the range", rc, -EINVAL);
 }
 
-static void borrow(struct tenant *t)
+static void borrow(struct tenant *t, struct loan *l)
 {
-	size_t page_bytes = exo_env_query(t->env)->out_page_bytes;
-	int fd = exo_cap_recv(t->env, t->sock);
-	struct exo_frame frame;
-	struct exo_cap cap;
-	const char *letter;
-	char rights[4], c;
+	char rights[4];
 
-	need(t, fd, "receive a descriptor");
-	need(t, exo_cap_import(t->env, fd, &cap), "import");
-	say(t, "imports it: handle %u, %llu pages, rights %s", cap.handle,
-	    cap.nr, exo_cap_rights_text(cap.rights, rights));
-	need(t, exo_frame_map(&cap, &frame), "map");
-	letter = exo_frame_page(&frame, LETTER_PAGE - FIRST_PAGE);
-	say(t, "reads in page %d: \"%s\"", LETTER_PAGE - FIRST_PAGE, letter);
-	need(t, strcmp(letter, "Dear bob, this is mine.") ? -EIO : 0,
-	     "read what alice wrote");
-	overreach(t, &cap, page_bytes);
-	map_beyond(t, &cap, page_bytes);
-	send_token(t, 'r');
-	wait_token(t, 'g');
-	need(t, touch(letter, &c) ? -EEXIST : 0, "find the page gone");
+	l->fd = exo_cap_recv(t->env, t->sock);
+	need(t, l->fd, "receive a descriptor");
+	need(t, exo_cap_import(t->env, l->fd, &l->cap), "import");
+	say(t, "imports it: handle %u, %llu pages, rights %s", l->cap.handle,
+	    l->cap.nr, exo_cap_rights_text(l->cap.rights, rights));
+	need(t, exo_frame_map(&l->cap, &l->frame), "map");
+	l->letter = exo_frame_page(&l->frame, LETTER_PAGE - FIRST_PAGE);
+	say(t, "reads in page %d: \"%s\"", LETTER_PAGE - FIRST_PAGE, l->letter);
+	need(t, strcmp(l->letter, LETTER) ? -EIO : 0, "read what alice wrote");
+}
+
+/* The next event is of this type and about what he borrowed. */
+static void await_event(const struct tenant *t, const struct loan *l,
+			__u32 type, struct exo_event *event)
+{
+	need(t, exo_event_read(t->env, event, 1, MOST_WAIT_NS), "hear of it");
+	need(t, event->type == type && event->handle == l->cap.handle ? 0 :
+	     -EPROTO, "hear what was to be heard");
+}
+
+/* It may go at any byte; alice promised time, and he need not believe it. */
+static void put_in_order(const struct tenant *t, const struct loan *l)
+{
+	char copy[sizeof(LETTER)] = "";
+	struct exo_event event;
+	__u64 left_ms;
+	size_t i;
+
+	await_event(t, l, EXO_EVENT_CAP_ENDING, &event);
+	left_ms = (event.deadline_ns - event.time_ns) / 1000000;
+	say(t, "hears of it: handle %u, %llu pages, ends in %llu ms",
+	    event.handle, event.nr_pages, left_ms);
+	need(t, left_ms > NOTICE_MS ? -EPROTO : 0, "hear the right time");
+	for (i = 0; i < sizeof(copy) - 1 && touch(l->letter + i, &copy[i]); i++)
+		;
+	need(t, strcmp(copy, LETTER) ? -EIO : 0, "read it once more");
+	say(t, "reads it once more, and keeps a copy");
+}
+
+static void lose(const struct tenant *t, struct loan *l)
+{
+	struct exo_event event;
+	struct exo_cap cap;
+	char c;
+
+	await_event(t, l, EXO_EVENT_CAP_ENDED, &event);
+	say(t, "hears that handle %u has ended", event.handle);
+	need(t, touch(l->letter, &c) ? -EEXIST : 0, "find the page gone");
 	say(t, "reads the page again: SIGBUS, it is gone");
 	refused(t, "imports the old descriptor",
-		exo_cap_import(t->env, fd, &cap), -ESTALE);
-	need(t, exo_frame_free(&frame), "close the handle");
-	close(fd);
+		exo_cap_import(t->env, l->fd, &cap), -ESTALE);
+	need(t, exo_frame_free(&l->frame), "close the handle");
+	close(l->fd);
 	send_token(t, 'd');
+}
+
+static void share(struct tenant *t)
+{
+	size_t page_bytes = exo_env_query(t->env)->out_page_bytes;
+	struct loan l;
+
+	borrow(t, &l);
+	overreach(t, &l.cap, page_bytes);
+	map_beyond(t, &l.cap, page_bytes);
+	send_token(t, 'r');
+	put_in_order(t, &l);
+	lose(t, &l);
+
+	borrow(t, &l);
+	send_token(t, 'r');
+	wait_token(t, 'g');
+	lose(t, &l);
 }
 
 /* --------------------------------------------------- not listening */
@@ -138,7 +200,7 @@ static void ignore(struct tenant *t)
 
 int bob(struct tenant *t, const char *ready)
 {
-	borrow(t);
+	share(t);
 	hold_frames(t);
 	make_ready(t, ready);
 	ignore(t);

@@ -7,6 +7,10 @@
  *	alice					bob
  *	a frame, a letter in it
  *	part of it, for reading ---- fd ---->	reads; asks for more: refused
+ *	gives notice <----- "read" ----------
+ *	---------------- CAP_ENDING -------->	copies the letter
+ *	the time is over -- CAP_ENDED ------>	reads: SIGBUS; imports: ESTALE
+ *	the same part again -------- fd ---->	reads
  *	revokes <--------- "read" -----------
  *	------------------ "gone" --------->	reads: SIGBUS; imports: ESTALE
  *
@@ -24,7 +28,9 @@
 #define FIRST_PAGE	2	/* of those that bob may read */
 #define SHARED_PAGES	4
 #define LETTER_PAGE	3
+#define LETTER		"Dear bob, this is mine."
 #define EXPIRY_S	60
+#define NOTICE_MS	1000
 
 #define NR_FRAMES	4	/* that each holds later */
 #define FRAME_PAGES	64
