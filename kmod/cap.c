@@ -54,8 +54,6 @@ struct exo_cap *exo_cap_new_root(struct exo_object *obj)
 		return NULL;
 	refcount_set(&root->tree.refs, 1);
 	spin_lock_init(&root->tree.lock);
-	INIT_LIST_HEAD(&root->tree.members);
-	root->tree.told = &root->tree.members;
 	INIT_LIST_HEAD(&root->tree.condemned);
 	INIT_WORK(&root->tree.burial, bury_condemned);
 	init_waitqueue_head(&root->tree.served);
@@ -69,11 +67,11 @@ struct exo_cap *exo_cap_new_root(struct exo_object *obj)
 /* Has what was made from @parent at that epoch ended, be it by notice? */
 static bool __revoked_below(const struct exo_cap *parent, u32 epoch)
 {
-	u64 notice_ns;
+	/* Pairs with __mark(): who sees it gone sees the new epoch. */
+	u64 notice_ns = smp_load_acquire(&parent->notice_ns);
 
 	if (READ_ONCE(parent->epoch) != epoch)
 		return true;
-	notice_ns = READ_ONCE(parent->notice_ns);
 	return unlikely(notice_ns) &&
 	       !EXO_CHECK(cap_notice, ktime_get_boottime_ns() < notice_ns);
 }
@@ -118,11 +116,11 @@ static void __attach(struct exo_cap *cap, struct exo_cap *parent,
 	cap->expires_ns = exo_cap_earlier(want->expires_ns, parent->expires_ns);
 	cap->depth = parent->depth + 1;
 	cap->born = parent->epoch;
+	cap->notices_then = parent->tree->nr_notices;
 	exo_cap_hold(parent);
 	cap->parent = parent;
 	cap->attached = true;
 	list_add_tail(&cap->sibling, &parent->children);
-	list_add_tail(&cap->member, &parent->tree->members);
 	parent->nr_children++;
 	parent->tree->nr++;
 }
@@ -234,8 +232,9 @@ u64 exo_cap_ends_ns(const struct exo_cap *cap)
 	rcu_read_lock();
 	/* Above one that has ended there may be nothing any more. */
 	while (!READ_ONCE(cap->ended) && (parent = READ_ONCE(cap->parent))) {
-		ends_ns = exo_cap_earlier(ends_ns,
-					  READ_ONCE(parent->notice_ns));
+		if (READ_ONCE(parent->epoch) == cap->born)
+			ends_ns = exo_cap_earlier(ends_ns,
+						  READ_ONCE(parent->notice_ns));
 		cap = parent;
 	}
 	rcu_read_unlock();
@@ -288,10 +287,8 @@ static struct exo_cap *__detach(struct exo_cap *cap)
 	if (!cap->attached)
 		return NULL;
 	cap->attached = false;
+	__exo_notice_gone(cap);
 	list_del_init(&cap->sibling);
-	if (cap->tree->told == &cap->member)
-		cap->tree->told = cap->member.next;
-	list_del(&cap->member);
 	cap->parent->nr_children--;
 	cap->tree->nr--;
 	return cap->parent;
@@ -511,7 +508,8 @@ static void bury_condemned(struct work_struct *work)
 	u32 ticket, nr;
 
 	while ((cap = next_condemned(tree, &ticket))) {
-		nr = exo_notice_tell(cap) + bury_subtree(cap);
+		nr = exo_notice_tell(cap);
+		nr += bury_subtree(cap);
 		WRITE_ONCE(cap->nr_buried, nr);
 		serve(cap, ticket);
 		wake_up_all(&tree->served);
@@ -526,7 +524,9 @@ static void __mark(struct exo_cap *cap, u32 why)
 	if (why && !cap->ended)
 		WRITE_ONCE(cap->ended, why);
 	WRITE_ONCE(cap->epoch, cap->epoch + 1);
-	WRITE_ONCE(cap->notice_ns, 0);
+	cap->untold = false;
+	/* Pairs with __revoked_below(). */
+	smp_store_release(&cap->notice_ns, 0);
 	list_splice_tail_init(&cap->children, &cap->doomed);
 }
 
@@ -586,6 +586,30 @@ u32 exo_cap_end(struct exo_cap *cap, u32 why)
 	spin_unlock(&cap->tree->lock);
 	start_burial(cap->tree);
 	return ticket;
+}
+
+/**
+ * exo_cap_end_notice() - end what was made from a capability if its notice is
+ * over
+ * @cap: a reference held by the caller
+ *
+ * Judged with the lock held: who revoked meanwhile may have lent anew.
+ *
+ * Context: any but interrupt; does not sleep.
+ */
+void exo_cap_end_notice(struct exo_cap *cap)
+{
+	bool over;
+
+	spin_lock(&cap->tree->lock);
+	over = cap->notice_ns && cap->notice_ns <= ktime_get_boottime_ns();
+	if (over) {
+		__mark(cap, 0);
+		__condemn(cap);
+	}
+	spin_unlock(&cap->tree->lock);
+	if (over)
+		start_burial(cap->tree);
 }
 
 static bool served(const struct exo_cap *cap, u32 ticket)

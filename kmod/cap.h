@@ -61,8 +61,9 @@ struct exo_scope {
  * @refs: one each, and one of the work item while it is queued or runs
  * @lock: see above
  * @nr: capabilities in the tree, but for the root
- * @members: all of them, oldest first
- * @told: the next of @members that hears of a notice; see notice.c
+ * @nr_notices: given in the tree
+ * @telling: whose notice is being told, or NULL; see notice.c
+ * @told: the next that is told, or NULL
  * @condemned: whose subtrees are to be buried or told, first come first served
  * @burial: does that
  * @served: woken after each
@@ -71,30 +72,33 @@ struct exo_cap_tree {
 	refcount_t refs;
 	spinlock_t lock;
 	u32 nr;
-	struct list_head members;
-	struct list_head *told;
+	u32 nr_notices;
+	const struct exo_cap *telling;
+	struct exo_cap *told;
 	struct list_head condemned;
 	struct work_struct burial;
 	wait_queue_head_t served;
 };
 
 /**
- * struct exo_cap - a capability
+ * struct exo_cap - a capability; 256 bytes, so that a slab has no waste
  * @refs: handle or fd, children, lookups, the tree's list of condemned
  * @ended: EXO_REFUSED_* why it has ended, or 0
  * @ended_above: how many steps above stands the one that ended and took it along
  * @epoch: counts the revocations of what was made from it
  * @born: @epoch of the parent when this was made
+ * @notices_then: the tree's @nr_notices when this was made
  * @scope: what it lets its holder do
  * @expires_ns: CLOCK_BOOTTIME, 0 for never; not later than the parent's
  * @notice_ns: when what was made from it ends, CLOCK_BOOTTIME, 0 for no notice
  * @type: of the object, also when that is gone
  * @depth: steps below the root
- * @obj: one reference, NULL once the capability has ended
- * @parent: one reference while @attached; followed under RCU
- * @attached: in the parent's list of children, and in the tree's of members
+ * @attached: in the parent's list of children
  * @untold: the holders of what was made from it shall hear of @notice_ns
  * @timed: has been in the queue of expiry.c
+ * @obj: one reference, NULL once the capability has ended
+ * @parent: one reference while @attached; followed under RCU
+ * @notice: the tree's @nr_notices when it gave notice
  * @nr_children: in @children
  * @children: made from it
  * @doomed: made from it, revoked, not buried yet
@@ -110,7 +114,6 @@ struct exo_cap_tree {
  * @tree: one reference
  * @expiry: in the queue of expiry.c if it expires before its parent, or gave
  *          notice
- * @member: in the tree's list of members
  * @rcu: frees it
  */
 struct exo_cap {
@@ -119,16 +122,18 @@ struct exo_cap {
 	u32 ended_above;
 	u32 epoch;
 	u32 born;
+	u32 notices_then;
 	struct exo_scope scope;
 	u64 expires_ns;
 	u64 notice_ns;
 	enum exo_object_type type;
-	u32 depth;
-	struct exo_object *obj;
-	struct exo_cap *parent;
+	u8 depth;
 	bool attached;
 	bool untold;
 	bool timed;
+	struct exo_object *obj;
+	struct exo_cap *parent;
+	u32 notice;
 	u32 nr_children;
 	struct list_head children;
 	struct list_head doomed;
@@ -142,10 +147,7 @@ struct exo_cap {
 	struct list_head condemned;
 	struct exo_cap_tree *tree;
 	struct timerqueue_node expiry;
-	union {
-		struct list_head member;
-		struct rcu_head rcu;
-	};
+	struct rcu_head rcu;
 };
 
 /**
@@ -175,6 +177,7 @@ bool exo_cap_covers(const struct exo_cap *cap, u32 rights,
 		    struct exo_refusal_reason *why);
 int exo_cap_revoke(struct exo_cap *cap, bool self, u64 *nr);
 u32 exo_cap_end(struct exo_cap *cap, u32 why);
+void exo_cap_end_notice(struct exo_cap *cap);
 u64 exo_cap_ends_ns(const struct exo_cap *cap);
 u32 exo_cap_condemn(struct exo_cap *cap);
 int exo_cap_await(struct exo_cap *cap, u32 ticket, u64 *nr);
@@ -187,6 +190,7 @@ void exo_export_drop_stale(struct exo_cap *cap);
 
 int exo_cap_notice(struct exo_cap *cap, u64 notice_ns, u64 *nr);
 u32 exo_notice_tell(struct exo_cap *cap);
+void __exo_notice_gone(const struct exo_cap *cap);
 
 void exo_expiry_exit(void);
 void exo_expiry_add(struct exo_cap *cap);

@@ -324,7 +324,12 @@ struct exo_cap *exo_env_get_cap(struct exo_env *env, u32 handle)
 	if (cap)
 		exo_cap_hold(cap);
 	xa_unlock(&env->handles);
-	return cap ?: ERR_PTR(exo_env_refuse(env, handle, &why));
+	if (!cap)
+		return ERR_PTR(exo_env_refuse(env, handle, &why));
+	/* Who comes first ends it: what is lent from now on is not of it. */
+	if (unlikely(READ_ONCE(cap->notice_ns)))
+		exo_cap_end_notice(cap);
+	return cap;
 }
 
 /**
@@ -353,9 +358,14 @@ int exo_env_reserve(struct exo_env *env, u32 *handle)
  */
 void exo_env_publish(struct exo_env *env, u32 handle, struct exo_cap *cap)
 {
+	u64 nr_units = cap->scope.nr, ends_ns;
+	bool noticed;
+
 	spin_lock(&cap->tree->lock);
 	cap->env = env;
 	cap->handle = handle;
+	ends_ns = exo_cap_ends_ns(cap);
+	noticed = ends_ns != cap->expires_ns;
 	xa_lock(&env->handles);
 	WARN_ON_ONCE(xa_is_err(__xa_store(&env->handles, handle, cap,
 					  GFP_ATOMIC)));
@@ -364,6 +374,9 @@ void exo_env_publish(struct exo_env *env, u32 handle, struct exo_cap *cap)
 	xa_unlock(&env->handles);
 	spin_unlock(&cap->tree->lock);
 	atomic_inc(&env->nr_handles);
+	/* It came too late for a notice to find it. */
+	if (noticed)
+		exo_event_ending(env, handle, nr_units, ends_ns);
 }
 
 /**

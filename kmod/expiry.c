@@ -60,20 +60,14 @@ static struct exo_cap *next_due(void)
 	return cap;
 }
 
-static bool is_over(u64 time_ns)
-{
-	return time_ns && time_ns <= ktime_get_boottime_ns();
-}
-
 /* Itself, or what was made from it, or neither: a notice may be gone again. */
 static void end_due(struct exo_cap *cap)
 {
-	if (is_over(cap->expires_ns)) {
+	if (cap->expires_ns && cap->expires_ns <= ktime_get_boottime_ns()) {
 		exo_cap_end(cap, EXO_REFUSED_EXPIRED);
 		return;
 	}
-	if (is_over(READ_ONCE(cap->notice_ns)))
-		exo_cap_end(cap, 0);
+	exo_cap_end_notice(cap);
 	exo_expiry_add(cap);
 }
 

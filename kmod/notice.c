@@ -33,8 +33,9 @@ int exo_cap_notice(struct exo_cap *cap, u64 notice_ns, u64 *nr)
 	/* Each again would be an event again, for as long as there is room. */
 	first = EXO_CHECK(notice_once, !cap->notice_ns);
 	if (first) {
-		WRITE_ONCE(cap->notice_ns, notice_ns);
+		cap->notice = ++cap->tree->nr_notices;
 		cap->untold = true;
+		WRITE_ONCE(cap->notice_ns, notice_ns);
 	}
 	spin_unlock(&cap->tree->lock);
 	if (!first)
@@ -43,77 +44,126 @@ int exo_cap_notice(struct exo_cap *cap, u64 notice_ns, u64 *nr)
 	return exo_cap_await(cap, exo_cap_condemn(cap), nr);
 }
 
-static bool __is_below(const struct exo_cap *cap, const struct exo_cap *above)
+/*
+ * The next in preorder, below @cap (@into) or not; NULL at the end. What came
+ * since the notice stands last in each list, and is passed over: who makes more
+ * and more does not keep this going, and was told when it was made.
+ */
+static struct exo_cap *__next_told(struct exo_cap *cap, bool into)
+{
+	const struct exo_cap *above = cap->tree->telling;
+	struct exo_cap *parent = into ? cap : cap->parent;
+	struct list_head *next = into ? cap->children.next : cap->sibling.next;
+
+	for (;;) {
+		if (next != &parent->children && next != &parent->doomed) {
+			cap = list_entry(next, struct exo_cap, sibling);
+			if ((s32)(cap->notices_then - above->notice) < 0)
+				return cap;
+		}
+		if (parent == above)
+			return NULL;
+		next = parent->sibling.next;
+		parent = parent->parent;
+	}
+}
+
+/**
+ * __exo_notice_gone() - a capability leaves its parent
+ * @cap: without children, or the tree's work item buries it
+ *
+ * Context: the tree's lock held.
+ */
+void __exo_notice_gone(const struct exo_cap *cap)
+{
+	struct exo_cap_tree *tree = cap->tree;
+
+	lockdep_assert_held(&tree->lock);
+	if (tree->told == cap)
+		tree->told = __next_told(tree->told, false);
+}
+
+/* What an event says of a capability, and to whom. */
+struct ending {
+	struct exo_env *env;
+	u32 handle;
+	u64 nr_units;
+	u64 ends_ns;
+};
+
+/* One that is not alive has nothing below that is. Return: true if it lives. */
+static bool __look(struct exo_cap *cap, struct ending *ending)
 {
 	struct exo_refusal_reason why;
 
-	if (cap->depth <= above->depth || !exo_cap_alive(cap, &why))
+	if (!exo_cap_alive(cap, &why))
 		return false;
-	while (cap->depth > above->depth)
-		cap = cap->parent;
-	return cap == above;
+	*ending = (struct ending){
+		.env = cap->env, .handle = cap->handle,
+		.nr_units = cap->scope.nr, .ends_ns = exo_cap_ends_ns(cap),
+	};
+	/* Without one it is being made: see exo_env_publish(). */
+	if (ending->env)
+		exo_env_hold(ending->env);
+	return true;
 }
 
-/*
- * The next member of the tree, told if it is below @above; never more than one
- * of them with the lock held. Return: false if there is none.
- */
-static bool tell_next(const struct exo_cap *above, u32 *nr)
+/* Return: false at the end; or if the notice is not that of @notice_ns any more. */
+static bool tell_next(struct exo_cap *above, u64 notice_ns, u32 *nr)
 {
 	struct exo_cap_tree *tree = above->tree;
-	u64 nr_units = 0, ends_ns = 0;
-	struct exo_env *env = NULL;
-	const struct exo_cap *cap;
-	u32 handle = 0;
+	struct ending ending = {};
+	struct exo_cap *cap;
+	bool lives;
 
 	spin_lock(&tree->lock);
-	if (tree->told == &tree->members) {
-		spin_unlock(&tree->lock);
-		return false;
-	}
-	cap = list_entry(tree->told, struct exo_cap, member);
-	tree->told = cap->member.next;
-	if (__is_below(cap, above)) {
-		(*nr)++;
-		env = cap->env;
-		handle = cap->handle;
-		nr_units = cap->scope.nr;
-		ends_ns = exo_cap_ends_ns(cap);
-		if (env)
-			exo_env_hold(env);
+	cap = above->notice_ns == notice_ns ? tree->told : NULL;
+	if (cap) {
+		lives = __look(cap, &ending);
+		*nr += lives;
+		tree->told = __next_told(cap, lives);
 	}
 	spin_unlock(&tree->lock);
 
-	if (env) {
-		exo_event_ending(env, handle, nr_units, ends_ns);
-		exo_env_put(env);
+	if (ending.env) {
+		exo_event_ending(ending.env, ending.handle, ending.nr_units,
+				 ending.ends_ns);
+		exo_env_put(ending.env);
 	}
-	return true;
+	return cap;
 }
 
 /**
  * exo_notice_tell() - tell those who hold what was made from a capability
  * @cap: a reference held by the caller; nothing is done without a new notice
  *
- * Of what is made meanwhile the answer says when it ends. So it need not be
- * told, and the count keeps who makes more and more from keeping this going.
- *
  * Context: sleeps; the tree's work item. Return: how many capabilities.
  */
 u32 exo_notice_tell(struct exo_cap *cap)
 {
 	struct exo_cap_tree *tree = cap->tree;
-	u32 nr = 0, left = 0;
+	u64 notice_ns;
+	bool untold;
+	u32 nr = 0;
 
 	spin_lock(&tree->lock);
-	if (cap->untold) {
-		cap->untold = false;
-		tree->told = tree->members.next;
-		left = tree->nr;
+	untold = cap->untold;
+	cap->untold = false;
+	notice_ns = cap->notice_ns;
+	if (untold) {
+		tree->telling = cap;
+		tree->told = __next_told(cap, true);
 	}
 	spin_unlock(&tree->lock);
+	if (!untold)
+		return 0;
 
-	while (left-- && tell_next(cap, &nr))
+	while (tell_next(cap, notice_ns, &nr))
 		cond_resched();
+
+	spin_lock(&tree->lock);
+	tree->telling = NULL;
+	tree->told = NULL;
+	spin_unlock(&tree->lock);
 	return nr;
 }

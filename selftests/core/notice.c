@@ -162,6 +162,8 @@ static void goes_on(const struct lent *l, uint64_t ends_ns)
 	is(i.out_expires_ns, ends_ns, "and is told when that ends");
 	is(made, 0, "and derives");
 	is(ends_of(l->bob, child), ends_ns, "what will end with the rest");
+	is_ending(l->bob, i.out_handle, 4, ends_ns, "bob, of the import");
+	is_ending(l->bob, child, 1, ends_ns, "bob, of what he derived then");
 }
 
 static void is_over(const struct lent *l)
@@ -286,6 +288,25 @@ static void test_waited_for(int alice)
 	is(derive(alice, l.root, RW, 0, 1, &out), 0, "and alice lends anew");
 	is(cap_state(alice, out), EXO_CAP_LIVE, "what lives");
 	give_back(&l);
+}
+
+/* Nor need she wait: what she lends when the time is over is not of it. */
+static void test_lent_anew(int alice)
+{
+	uint32_t root = frame_new(alice, 1), out[4], old;
+	int i, bad = 0;
+
+	for (i = 0; i < 4; i++) {
+		old = derived(alice, root, RW, 0, 1);
+		bad += cap_notice(alice, root, 40 + 7 * i) != 1;
+		sleep_until(notice_of(alice, root));
+		bad += derive(alice, root, RW, 0, 1, &out[i]) != 0;
+		bad += cap_state(alice, old) != EXO_CAP_REVOKED;
+		usleep(50000);
+		bad += cap_state(alice, out[i]) != EXO_CAP_LIVE;
+		cap_revoke(alice, root, 0);
+	}
+	is(bad, 0, "what is lent as soon as the time is over lives");
 }
 
 /* Expiry and notice of one capability: each does its own. */
@@ -492,8 +513,8 @@ static int run(void *arg)
 {
 	static void (*const tests[])(int env) = {
 		test_arguments, test_told, test_at_once, test_earlier,
-		test_revoked_meanwhile, test_waited_for, test_both,
-		test_lender_gone, test_closed_before, test_flood,
+		test_revoked_meanwhile, test_waited_for, test_lent_anew,
+		test_both, test_lender_gone, test_closed_before, test_flood,
 		test_full_queue, test_busy_borrower, test_many,
 	};
 	int env = exo_open(), scratch;

@@ -373,8 +373,8 @@ struct exo_cap_import {
  * With notice the command returns when each env that holds a part has its
  * EXO_EVENT_CAP_ENDING, and waits for no answer. Until the time is over all goes
  * on as before; then no use can begin, and mappings go soon. What is made from
- * it meanwhile ends with the rest; EXO_CMD_CAP_INFO says when. A notice is not
- * taken back. Revoking at once is possible all the time, is the end of the
+ * it meanwhile ends with the rest, and has its event when it is made. A notice
+ * is not taken back. Revoking at once is possible all the time, is the end of the
  * notice, and also waits until nothing is mapped, should the time be over.
  *
  * Errors: ESTALE it was revoked itself; EINVAL notice longer than allowed, or
