@@ -116,10 +116,10 @@ static void __attach(struct exo_cap *cap, struct exo_cap *parent,
 	cap->expires_ns = exo_cap_earlier(want->expires_ns, parent->expires_ns);
 	cap->depth = parent->depth + 1;
 	cap->born = parent->epoch;
-	cap->notices_then = parent->tree->nr_notices;
 	exo_cap_hold(parent);
 	cap->parent = parent;
 	cap->attached = true;
+	__exo_notice_made(cap);
 	list_add_tail(&cap->sibling, &parent->children);
 	parent->nr_children++;
 	parent->tree->nr++;
@@ -216,29 +216,6 @@ bool exo_cap_alive(const struct exo_cap *cap, struct exo_refusal_reason *why)
 		why->have = cap->expires_ns;
 	}
 	return false;
-}
-
-/**
- * exo_cap_ends_ns() - when it ends, as far as is known
- * @cap: the capability, a reference
- *
- * Context: any. Return: CLOCK_BOOTTIME, 0 for never.
- */
-u64 exo_cap_ends_ns(const struct exo_cap *cap)
-{
-	const struct exo_cap *parent;
-	u64 ends_ns = cap->expires_ns;
-
-	rcu_read_lock();
-	/* Above one that has ended there may be nothing any more. */
-	while (!READ_ONCE(cap->ended) && (parent = READ_ONCE(cap->parent))) {
-		if (READ_ONCE(parent->epoch) == cap->born)
-			ends_ns = exo_cap_earlier(ends_ns,
-						  READ_ONCE(parent->notice_ns));
-		cap = parent;
-	}
-	rcu_read_unlock();
-	return ends_ns;
 }
 
 /**

@@ -72,7 +72,7 @@ struct exo_cap_tree {
 	refcount_t refs;
 	spinlock_t lock;
 	u32 nr;
-	u32 nr_notices;
+	u64 nr_notices;
 	const struct exo_cap *telling;
 	struct exo_cap *told;
 	struct list_head condemned;
@@ -83,23 +83,24 @@ struct exo_cap_tree {
 /**
  * struct exo_cap - a capability; 256 bytes, so that a slab has no waste
  * @refs: handle or fd, children, lookups, the tree's list of condemned
- * @ended: EXO_REFUSED_* why it has ended, or 0
- * @ended_above: how many steps above stands the one that ended and took it along
  * @epoch: counts the revocations of what was made from it
  * @born: @epoch of the parent when this was made
- * @notices_then: the tree's @nr_notices when this was made
+ * @ended: EXO_REFUSED_* why it has ended, or 0
+ * @ended_above: how many steps above stands the one that ended and took it along
+ * @type: enum exo_object_type of the object, also when that is gone
+ * @depth: steps below the root
  * @scope: what it lets its holder do
  * @expires_ns: CLOCK_BOOTTIME, 0 for never; not later than the parent's
  * @notice_ns: when what was made from it ends, CLOCK_BOOTTIME, 0 for no notice
- * @type: of the object, also when that is gone
- * @depth: steps below the root
+ * @notice: the tree's @nr_notices when it gave notice
+ * @notices_then: the tree's @nr_notices when this was made
  * @attached: in the parent's list of children
  * @untold: the holders of what was made from it shall hear of @notice_ns
+ * @unheard: its own holder shall, as soon as it has one
  * @timed: has been in the queue of expiry.c
+ * @nr_children: in @children
  * @obj: one reference, NULL once the capability has ended
  * @parent: one reference while @attached; followed under RCU
- * @notice: the tree's @nr_notices when it gave notice
- * @nr_children: in @children
  * @children: made from it
  * @doomed: made from it, revoked, not buried yet
  * @sibling: in the parent's @children or @doomed, or in a list of those being
@@ -118,23 +119,24 @@ struct exo_cap_tree {
  */
 struct exo_cap {
 	refcount_t refs;
-	u32 ended;
-	u32 ended_above;
 	u32 epoch;
 	u32 born;
-	u32 notices_then;
+	u8 ended;
+	u8 ended_above;
+	u8 type;
+	u8 depth;
 	struct exo_scope scope;
 	u64 expires_ns;
 	u64 notice_ns;
-	enum exo_object_type type;
-	u8 depth;
+	u64 notice;
+	u64 notices_then;
 	bool attached;
 	bool untold;
+	bool unheard;
 	bool timed;
+	u32 nr_children;
 	struct exo_object *obj;
 	struct exo_cap *parent;
-	u32 notice;
-	u32 nr_children;
 	struct list_head children;
 	struct list_head doomed;
 	struct list_head sibling;
@@ -191,6 +193,8 @@ void exo_export_drop_stale(struct exo_cap *cap);
 int exo_cap_notice(struct exo_cap *cap, u64 notice_ns, u64 *nr);
 u32 exo_notice_tell(struct exo_cap *cap);
 void __exo_notice_gone(const struct exo_cap *cap);
+void __exo_notice_made(struct exo_cap *cap);
+void __exo_notice_held(struct exo_cap *cap);
 
 void exo_expiry_exit(void);
 void exo_expiry_add(struct exo_cap *cap);

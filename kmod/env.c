@@ -358,25 +358,18 @@ int exo_env_reserve(struct exo_env *env, u32 *handle)
  */
 void exo_env_publish(struct exo_env *env, u32 handle, struct exo_cap *cap)
 {
-	u64 nr_units = cap->scope.nr, ends_ns;
-	bool noticed;
-
 	spin_lock(&cap->tree->lock);
 	cap->env = env;
 	cap->handle = handle;
-	ends_ns = exo_cap_ends_ns(cap);
-	noticed = ends_ns != cap->expires_ns;
 	xa_lock(&env->handles);
 	WARN_ON_ONCE(xa_is_err(__xa_store(&env->handles, handle, cap,
 					  GFP_ATOMIC)));
 	if (object_ops[cap->type]->ready)
 		__xa_set_mark(&env->handles, handle, MARK_RING);
 	xa_unlock(&env->handles);
+	__exo_notice_held(cap);
 	spin_unlock(&cap->tree->lock);
 	atomic_inc(&env->nr_handles);
-	/* It came too late for a notice to find it. */
-	if (noticed)
-		exo_event_ending(env, handle, nr_units, ends_ns);
 }
 
 /**

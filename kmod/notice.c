@@ -9,12 +9,12 @@
  * buries, so that nobody hears of an end before its notice, and nobody who is
  * kept from running holds up another.
  */
-#include <linux/ktime.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "cap.h"
 #include "check.h"
-#include "env.h"
+#include "event.h"
 
 /**
  * exo_cap_notice() - announce the end of what was made from a capability
@@ -44,6 +44,35 @@ int exo_cap_notice(struct exo_cap *cap, u64 notice_ns, u64 *nr)
 	return exo_cap_await(cap, exo_cap_condemn(cap), nr);
 }
 
+/* The earliest notice above, 0 for none. */
+static u64 notice_above(const struct exo_cap *cap)
+{
+	const struct exo_cap *parent;
+	u64 first_ns = 0;
+
+	rcu_read_lock();
+	/* Above one that has ended there may be nothing any more. */
+	while (!READ_ONCE(cap->ended) && (parent = READ_ONCE(cap->parent))) {
+		if (READ_ONCE(parent->epoch) == cap->born)
+			first_ns = exo_cap_earlier(first_ns,
+						   READ_ONCE(parent->notice_ns));
+		cap = parent;
+	}
+	rcu_read_unlock();
+	return first_ns;
+}
+
+/**
+ * exo_cap_ends_ns() - when it ends, as far as is known
+ * @cap: the capability, a reference
+ *
+ * Context: any. Return: CLOCK_BOOTTIME, 0 for never.
+ */
+u64 exo_cap_ends_ns(const struct exo_cap *cap)
+{
+	return exo_cap_earlier(cap->expires_ns, notice_above(cap));
+}
+
 /*
  * The next in preorder, below @cap (@into) or not; NULL at the end. What came
  * since the notice stands last in each list, and is passed over: who makes more
@@ -58,7 +87,7 @@ static struct exo_cap *__next_told(struct exo_cap *cap, bool into)
 	for (;;) {
 		if (next != &parent->children && next != &parent->doomed) {
 			cap = list_entry(next, struct exo_cap, sibling);
-			if ((s32)(cap->notices_then - above->notice) < 0)
+			if (cap->notices_then < above->notice)
 				return cap;
 		}
 		if (parent == above)
@@ -83,53 +112,66 @@ void __exo_notice_gone(const struct exo_cap *cap)
 		tree->told = __next_told(tree->told, false);
 }
 
-/* What an event says of a capability, and to whom. */
-struct ending {
-	struct exo_env *env;
-	u32 handle;
-	u64 nr_units;
-	u64 ends_ns;
-};
+/* Context: the tree's lock held; cap->env is there as long as that. */
+static void __tell(const struct exo_cap *cap)
+{
+	exo_event_ending(cap->env, cap->handle, cap->scope.nr,
+			 exo_cap_ends_ns(cap));
+}
 
-/* One that is not alive has nothing below that is. Return: true if it lives. */
-static bool __look(struct exo_cap *cap, struct ending *ending)
+static bool __is_alive(const struct exo_cap *cap)
 {
 	struct exo_refusal_reason why;
 
-	if (!exo_cap_alive(cap, &why))
-		return false;
-	*ending = (struct ending){
-		.env = cap->env, .handle = cap->handle,
-		.nr_units = cap->scope.nr, .ends_ns = exo_cap_ends_ns(cap),
-	};
-	/* Without one it is being made: see exo_env_publish(). */
-	if (ending->env)
-		exo_env_hold(ending->env);
-	return true;
+	return exo_cap_alive(cap, &why);
 }
 
-/* Return: false at the end; or if the notice is not that of @notice_ns any more. */
-static bool tell_next(struct exo_cap *above, u64 notice_ns, u32 *nr)
+/**
+ * __exo_notice_made() - a capability is about to join its parent's children
+ * @cap: the capability; who will hold it hears of a notice that stands
+ *
+ * Context: the tree's lock held.
+ */
+void __exo_notice_made(struct exo_cap *cap)
+{
+	lockdep_assert_held(&cap->tree->lock);
+	cap->notices_then = cap->tree->nr_notices;
+	cap->unheard = notice_above(cap);
+}
+
+/**
+ * __exo_notice_held() - a capability has got a holder
+ * @cap: with env and handle
+ *
+ * Context: the tree's lock held.
+ */
+void __exo_notice_held(struct exo_cap *cap)
+{
+	lockdep_assert_held(&cap->tree->lock);
+	if (cap->unheard && __is_alive(cap))
+		__tell(cap);
+}
+
+/* Return: false at the end, or if the notice is not that of @notice_ns any more. */
+static bool tell_next(const struct exo_cap *above, u64 notice_ns, u32 *nr)
 {
 	struct exo_cap_tree *tree = above->tree;
-	struct ending ending = {};
 	struct exo_cap *cap;
-	bool lives;
+	bool alive;
 
 	spin_lock(&tree->lock);
 	cap = above->notice_ns == notice_ns ? tree->told : NULL;
 	if (cap) {
-		lives = __look(cap, &ending);
-		*nr += lives;
-		tree->told = __next_told(cap, lives);
+		/* Below one that has ended nothing is alive. */
+		alive = __is_alive(cap);
+		if (alive && cap->env)
+			__tell(cap);
+		else if (alive)
+			cap->unheard = true;
+		*nr += alive;
+		tree->told = __next_told(cap, alive);
 	}
 	spin_unlock(&tree->lock);
-
-	if (ending.env) {
-		exo_event_ending(ending.env, ending.handle, ending.nr_units,
-				 ending.ends_ns);
-		exo_env_put(ending.env);
-	}
 	return cap;
 }
 

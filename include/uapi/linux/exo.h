@@ -363,7 +363,7 @@ struct exo_cap_import {
  * @timeout_ms: 0 to revoke at once; else notice is given, and it is done by the
  *              module after that time, at most 3,600,000
  * @out_nr: capabilities ended, or given notice, those of a call for the same
- *          handle at the same time included
+ *          handle at the same time, and of a notice just over, included or not
  *
  * Everything derived, exported and imported from it, in any process. When the
  * command returns none of it is mapped anywhere and no use can begin; I/O in
