@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Does the guest's test runner see a splat, a test that hangs, and go on with the
-# next test?  Does tools/check say where time went, and take its machine along
-# when it is ended?
+# next test?  Does tools/check say what failed and where time went, and take its
+# machine along when it is ended?
 # timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
@@ -31,6 +31,28 @@ like "it says what time the test took, and the machine around it" \
 like "by the folders of tests" "$(tail -n 2 <<<"$out")" '^seconds: .*\brig [0-9]+'
 like "the last line counts" "$(tail -n 1 <<<"$out")" \
 	'^[1-9][0-9]* passed, 0 failed, [0-9]+ skipped$'
+
+# What failed must be in the last lines, which may be all that somebody has.
+out=$(python3 - <<-'END' 2>&1
+	import argparse, importlib.machinery, importlib.util
+	loader = importlib.machinery.SourceFileLoader("check", "tools/check")
+	check = importlib.util.module_from_spec(importlib.util.spec_from_loader("check", loader))
+	loader.exec_module(check)
+	tally = check.Tally()
+	tally.judge("6.1 one", 1, "not ok 1 - sum\n# got 4\n# not 5\nok 2 - rest\n# else\n1..2\n")
+	tally.judge("6.1 two", 0, "ok 1 - all\n1..1\n", "the kernel complained")
+	tally.judge("6.1 many", 1, "not ok 1 - part\n" * 100)
+	print("the end")
+	exit(check.finish(argparse.Namespace(record=None), tally, 1))
+	END
+)
+is "a test failed, so tools/check did" $? 1
+end=${out##*the end}
+is "it says last what failed, with what the test says of it" "$(grep -A 3 'one: sum' <<<"$end")" \
+	"$(printf '%s\n' 'FAIL  6.1 one: sum' '    | # got 4' '    | # not 5' \
+		'FAIL  6.1 two: the kernel complained')"
+is "but not endlessly" "$(grep -c '^FAIL' <<<"$end")" 13
+like "and how much else" "$end" '^FAIL  and 90 more$'
 
 # A machine goes with the tools/check that started it.
 tools/check --no-build --kernel 6.1 rig/guest >/dev/null 2>&1 &
