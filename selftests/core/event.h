@@ -34,6 +34,15 @@ MAYBE_UNUSED static bool next_event(int env, int ms, struct exo_event *e)
 	return has_event(env, ms) && read(env, e, sizeof(*e)) == sizeof(*e);
 }
 
+/* True before @ns; else it says that a busy machine left no time to see @what. */
+MAYBE_UNUSED static bool in_time(uint64_t ns, const char *what)
+{
+	if (boottime_ns() < ns)
+		return true;
+	skip("%s: the time was over first, the machine is busy", what);
+	return false;
+}
+
 /* "I am here": a byte through a pipe. */
 MAYBE_UNUSED static void tell_ready(int fd)
 {

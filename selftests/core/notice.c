@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#define LATE_MS		2000	/* a mapping may outlive the time by this */
+#define LATE_MS		10000	/* a mapping may outlive the time by this */
 #define NOTICE_MS	600
 #define HOUR_MS		3600000
 
@@ -37,6 +37,12 @@ static uint64_t ends_of(int env, uint32_t handle)
 static uint64_t notice_of(int env, uint32_t handle)
 {
 	return info_of(env, handle).out_notice_ns;
+}
+
+/* When what is below ends or, if a busy machine saw the end already, now. */
+static uint64_t over_at(int env, uint32_t handle)
+{
+	return notice_of(env, handle) ?: boottime_ns();
 }
 
 static uint32_t imported(int env, int fd)
@@ -74,11 +80,16 @@ static void is_ending(int env, uint32_t handle, uint64_t nr, uint64_t ends_ns,
 	is(e.nr_dropped, 0, "%s: nothing was dropped", who);
 }
 
+/* The end is the next event after those that announce it. */
 static void is_ended(int env, uint32_t handle, const char *who)
 {
 	struct exo_event e;
+	bool heard;
 
-	ok(next_event(env, LATE_MS, &e) && e.type == EXO_EVENT_CAP_ENDED &&
+	do
+		heard = next_event(env, LATE_MS, &e);
+	while (heard && e.type == EXO_EVENT_CAP_ENDING);
+	ok(heard && e.type == EXO_EVENT_CAP_ENDED &&
 	   e.source == EXO_SOURCE_PARENT && e.handle == handle &&
 	   !e.deadline_ns, "%s hears of the end", who);
 }
@@ -149,18 +160,13 @@ static void give_back(const struct lent *l)
 static void goes_on(const struct lent *l, uint64_t ends_ns)
 {
 	struct exo_cap_import i = { .size = sizeof(i), .fd = l->root_fd };
-	long rc = exo_ioctl(l->bob, EXO_CMD_CAP_IMPORT, &i);
-	int touched = touch(l->seen, NULL);
 	uint32_t child;
-	long made = derive(l->bob, l->bobs, R, 0, 1, &child);
-	bool in_time = boottime_ns() < ends_ns;
 
-	if (!ok(in_time, "the time is not over"))
-		return;
-	is(touched, 0, "carol reads on");
-	is(rc, 0, "bob imports once more");
+	is(touch(l->seen, NULL), 0, "carol reads on");
+	is(exo_ioctl(l->bob, EXO_CMD_CAP_IMPORT, &i), 0,
+	   "bob imports once more");
 	is(i.out_expires_ns, ends_ns, "and is told when that ends");
-	is(made, 0, "and derives");
+	is(derive(l->bob, l->bobs, R, 0, 1, &child), 0, "and derives");
 	is(ends_of(l->bob, child), ends_ns, "what will end with the rest");
 	is_ending(l->bob, i.out_handle, 4, ends_ns, "bob, of the import");
 	is_ending(l->bob, child, 1, ends_ns, "bob, of what he derived then");
@@ -186,10 +192,10 @@ static void test_told(int alice)
 	struct lent l = lend(alice);
 	uint64_t before = boottime_ns(), ends_ns;
 
-	is(cap_notice(alice, l.root, NOTICE_MS), 3, "alice gives notice");
+	is(cap_notice(alice, l.root, HOUR_MS), 3, "alice gives notice");
 	ends_ns = notice_of(alice, l.root);
-	ok(ends_ns >= before + NOTICE_MS * MS &&
-	   ends_ns <= boottime_ns() + NOTICE_MS * MS, "in that time");
+	ok(ends_ns >= before + HOUR_MS * MS &&
+	   ends_ns <= boottime_ns() + HOUR_MS * MS, "in that time");
 	is_ending(l.bob, l.bobs, 4, ends_ns, "bob");
 	is_ending(l.bob, l.part, 2, ends_ns, "bob, of what he derived");
 	is_ending(l.carol, l.carols, 2, ends_ns, "carol");
@@ -200,6 +206,20 @@ static void test_told(int alice)
 	is(ends_of(alice, l.root), 0, "the root does not end");
 	is(notice_of(l.bob, l.bobs), 0, "bob gave none himself");
 	goes_on(&l, ends_ns);
+	give_back(&l);
+}
+
+static void test_over(int alice)
+{
+	struct lent l = lend(alice);
+	uint64_t ends_ns;
+	int touched;
+
+	ok(cap_notice(alice, l.root, NOTICE_MS) >= 0, "a short notice");
+	ends_ns = over_at(alice, l.root);
+	touched = touch(l.seen, NULL);
+	if (in_time(ends_ns, "carol's mapping"))
+		is(touched, 0, "carol's mapping is there");
 	sleep_until(ends_ns);
 	is_over(&l);
 	ok(goes_after(l.seen, ends_ns), "carol's mapping is gone");
@@ -258,10 +278,13 @@ static void test_revoked_meanwhile(int alice)
 	struct lent l = lend(alice);
 	uint32_t again;
 	uint64_t ends_ns;
+	long nr;
 
-	is(cap_notice(alice, l.root, NOTICE_MS), 3, "alice gives notice");
-	ends_ns = notice_of(alice, l.root);
-	is(cap_revoke(alice, l.root, 0), 3, "and does not wait");
+	ok(cap_notice(alice, l.root, NOTICE_MS) >= 0, "alice gives notice");
+	ends_ns = over_at(alice, l.root);
+	nr = cap_revoke(alice, l.root, 0);
+	if (in_time(ends_ns, "a revocation before it"))
+		is(nr, 3, "and does not wait");
 	is(touch(l.seen, NULL), SIGBUS, "carol's mapping is gone");
 	is(notice_of(alice, l.root), 0, "the notice is over");
 	again = derived(alice, l.root, RW, 0, 1);
@@ -298,7 +321,7 @@ static void test_lent_anew(int alice)
 
 	for (i = 0; i < 4; i++) {
 		old = derived(alice, root, RW, 0, 1);
-		bad += cap_notice(alice, root, 40 + 7 * i) != 1;
+		bad += cap_notice(alice, root, 40 + 7 * i) < 0;
 		sleep_until(notice_of(alice, root));
 		bad += derive(alice, root, RW, 0, 1, &out[i]) != 0;
 		bad += cap_state(alice, old) != EXO_CAP_REVOKED;
@@ -314,6 +337,8 @@ static void test_both(int alice)
 {
 	uint32_t root = frame_new(alice, 1), mid, below;
 	uint64_t t = boottime_ns() + 900 * MS, *p;
+	int state;
+	bool lives;
 
 	if (derive_until(alice, root, RWS, 0, 1, t, &mid))
 		bail("CAP_DERIVE");
@@ -321,9 +346,12 @@ static void test_both(int alice)
 	p = cap_mapped(alice, mid, 0, 1, RDWR);
 	cap_notice(alice, mid, 300);
 	sleep_until(notice_of(alice, mid));
-	is(cap_state(alice, below), EXO_CAP_REVOKED, "the notice comes first");
-	if (boottime_ns() < t)
-		is(cap_state(alice, mid), EXO_CAP_LIVE, "the expiry does not");
+	state = cap_state(alice, below);
+	lives = cap_state(alice, mid) == EXO_CAP_LIVE;
+	if (in_time(t, "a notice before an expiry")) {
+		is(state, EXO_CAP_REVOKED, "the notice comes first");
+		ok(lives, "the expiry does not");
+	}
 	ok(goes_after(p, t), "but in its turn");
 	ok(boottime_ns() >= t, "not before it");
 	is(cap_state(alice, mid), EXO_CAP_EXPIRED, "and says so");
@@ -336,17 +364,19 @@ static void test_lender_gone(int alice)
 	struct exo_stats before = stats_get(alice);
 	struct lent l = lend(exo_open());
 	uint64_t ends_ns;
+	int touched;
 
 	cap_notice(l.alice, l.root, NOTICE_MS);
-	ends_ns = notice_of(l.alice, l.root);
+	ends_ns = over_at(l.alice, l.root);
 	munmap(l.own, PAGE * 4);
 	l.own = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		     0);
 	close(l.alice);
 	close(l.root_fd);
 	close(l.part_fd);
-	is(touch(l.seen, NULL), boottime_ns() < ends_ns ? 0 : SIGBUS,
-	   "carol reads on when alice is gone");
+	touched = touch(l.seen, NULL);
+	if (in_time(ends_ns, "a lender who is gone"))
+		is(touched, 0, "carol reads on when alice is gone");
 	ok(goes_after(l.seen, ends_ns), "until the time is over");
 	ok(boottime_ns() >= ends_ns, "not before it");
 	l.root_fd = -1;
@@ -365,13 +395,13 @@ static void test_closed_before(int alice)
 		uint32_t root = frame_new(alice, 1);
 
 		derived(alice, root, RW, 0, 1);
-		bad += cap_notice(alice, root, 100 + i % 50) != 1;
+		bad += cap_notice(alice, root, 100 + i % 50) < 0;
 		if (i % 3)
 			bad += cap_revoke(alice, root, EXO_REVOKE_SELF) < 0;
 		bad += exo_close_handle(alice, root) != 0;
 	}
 	is(bad, 0, "frames with a notice are made and closed");
-	ok(stats_wait(alice, &before, LATE_MS + 500), "all end");
+	ok(stats_wait(alice, &before, LATE_MS), "all end");
 }
 
 /* ------------------------------------------------------------- attacks */
@@ -398,13 +428,20 @@ static void test_full_queue(int alice)
 	int bob = env_nonblock(), fd = export_fd(alice, root), i;
 	const int nr = EXO_MAX_EVENTS + 40;
 	struct exo_event e;
-	uint64_t ends_ns;
+	uint64_t ends_ns, end;
+	bool seen;
+	long told;
 
 	for (i = 0; i < nr; i++)
 		last = imported(bob, fd);
-	is(cap_notice(alice, root, NOTICE_MS), nr, "more than there is room");
-	ends_ns = notice_of(alice, root);
-	is(ends_of(bob, last), ends_ns, "the last has no event, but the time");
+	told = cap_notice(alice, root, NOTICE_MS);
+	ends_ns = over_at(alice, root);
+	end = ends_of(bob, last);
+	seen = in_time(ends_ns, "who is told");
+	if (seen) {
+		is(told, nr, "more than there is room");
+		is(end, ends_ns, "the last has no event, but the time");
+	}
 	sleep_until(ends_ns);
 	is(cap_state(bob, last), EXO_CAP_REVOKED, "in which it ends");
 	cap_revoke(alice, root, 0);
@@ -412,7 +449,8 @@ static void test_full_queue(int alice)
 	for (i = 0; i < EXO_MAX_EVENTS; i++)
 		if (!next_event(bob, 0, &e) || e.type != EXO_EVENT_CAP_ENDING)
 			break;
-	is(i, EXO_MAX_EVENTS, "the oldest events were kept");
+	if (seen)
+		is(i, EXO_MAX_EVENTS, "the oldest events were kept");
 	close(fd);
 	close(bob);
 }
@@ -512,7 +550,7 @@ static void test_many(int alice)
 static int run(void *arg)
 {
 	static void (*const tests[])(int env) = {
-		test_arguments, test_told, test_at_once, test_earlier,
+		test_arguments, test_told, test_over, test_at_once, test_earlier,
 		test_revoked_meanwhile, test_waited_for, test_lent_anew,
 		test_both, test_lender_gone, test_closed_before, test_flood,
 		test_full_queue, test_busy_borrower, test_many,
@@ -527,7 +565,7 @@ static int run(void *arg)
 		scratch = env_nonblock();
 		tests[n](scratch);
 		close(scratch);
-		ok(stats_wait(env, &before, 5000), "all is given back");
+		ok(stats_wait(env, &before, LATE_MS), "all is given back");
 	}
 	close(env);
 	return 0;
