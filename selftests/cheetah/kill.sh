@@ -1,13 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# Does a server that is killed under load leave nothing behind, 50 times?
+# Does a server that is killed under load leave nothing behind, 50 times (on the
+# newer of two kernels 20, but for EXO_FULL=1)?
 #
 # vm: --net tap --disk 512 --disk 512
 # timeout: 400
 # shellcheck disable=SC2154	# guest.sh sets guest
 set -u
+rounds=50
 seconds=60	# of load; the rounds may take longer on a busy machine
+if [ "$EXO_KERNEL" = 6.12 ] && [ -z "${EXO_FULL-}" ]; then
+	rounds=20
+	seconds=25
+fi
 . /exo/samples/cheetah/guest.sh
 
 trap 'servers_down; exo_down' EXIT
@@ -40,7 +46,7 @@ vm-host python3 selftests/cheetah/load.py "$guest" 80 $seconds \
 load=$!
 
 round=0
-while [ "$round" -lt 50 ]; do
+while [ "$round" -lt $rounds ]; do
 	round=$((round + 1))
 	cheetah_up www
 	sleep "0.$((2 + round % 4))"
@@ -56,7 +62,7 @@ done
 cheetah_up www
 wait "$load"
 total=$(cat /tmp/served)
-echo "ok 1 - 50 times killed, nothing left in use ($total requests served)"
+echo "ok 1 - $rounds times killed, nothing left in use ($total requests served)"
 if [ "$total" -gt 500 ]; then
 	echo "ok 2 - there was load"
 else
