@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # Does the guest's test runner see a splat, a test that hangs, and go on with the
-# next test?  Does tools/check say what failed and where time went, and take its
-# machine along when it is ended?
+# next test?  Does tools/check say what failed and where time went, run two lanes,
+# and take its machine along when it is ended?
 # timeout: 600
 set -uo pipefail
 . selftests/rig/tap.sh
@@ -32,18 +32,26 @@ like "by the folders of tests" "$(tail -n 2 <<<"$out")" '^seconds: .*\brig [0-9]
 like "the last line counts" "$(tail -n 1 <<<"$out")" \
 	'^[1-9][0-9]* passed, 0 failed, [0-9]+ skipped$'
 
+# load: python that has tools/check as module check, and runs standard input
+load() {
+	python3 -c '
+import importlib.machinery, importlib.util, sys
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader("check", "tools/check")
+check = importlib.util.module_from_spec(importlib.util.spec_from_loader("check", loader))
+loader.exec_module(check)
+exec(sys.stdin.read())' 2>&1
+}
+
 # What failed must be in the last lines, which may be all that somebody has.
-out=$(python3 - <<-'END' 2>&1
-	import argparse, importlib.machinery, importlib.util
-	loader = importlib.machinery.SourceFileLoader("check", "tools/check")
-	check = importlib.util.module_from_spec(importlib.util.spec_from_loader("check", loader))
-	loader.exec_module(check)
+out=$(load <<-'END'
+	import argparse
 	tally = check.Tally()
 	tally.judge("6.1 one", 1, "not ok 1 - sum\n# got 4\n# not 5\nok 2 - rest\n# else\n1..2\n")
 	tally.judge("6.1 two", 0, "ok 1 - all\n1..1\n", "the kernel complained")
 	tally.judge("6.1 many", 1, "not ok 1 - part\n" * 100)
 	print("the end")
-	exit(check.finish(argparse.Namespace(record=None), tally, 1))
+	sys.exit(check.finish(argparse.Namespace(record=None), tally, 1))
 	END
 )
 is "a test failed, so tools/check did" $? 1
@@ -53,6 +61,24 @@ is "it says last what failed, with what the test says of it" "$(grep -A 3 'one: 
 		'FAIL  6.1 two: the kernel complained')"
 is "but not endlessly" "$(grep -c '^FAIL' <<<"$end")" 13
 like "and how much else" "$end" '^FAIL  and 90 more$'
+
+# Two that wait for each other; then one after another; then one that fails.
+out=$(load <<-'END'
+	import threading
+	met, order = threading.Barrier(2, timeout=20), []
+	check.run_lanes(2, [lambda _: met.wait(), lambda _: met.wait()], check.Children())
+	print("met")
+	jobs = [lambda _, n=n: (check.time.sleep(0.02 * (3 - n)), order.append(n)) for n in range(3)]
+	check.run_lanes(1, jobs, check.Children())
+	print("in order", *order)
+	check.run_lanes(2, [lambda _: 1 / 0, lambda _: print("goes on")], check.Children())
+	END
+)
+is "a lane that fails fails the run" $? 1
+like "two lanes run side by side" "$out" '^met$'
+like "one does one after another" "$out" '^in order 0 1 2$'
+like "the other lane goes on" "$out" '^goes on$'
+like "then the failure is said" "$out" '^ZeroDivisionError'
 
 # A machine goes with the tools/check that started it.
 tools/check --no-build --kernel 6.1 rig/guest >/dev/null 2>&1 &
