@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * rig_splat: make the kernel complain, as the parameter "what" says, so that
- * the rig can be seen to notice: warn, oops, bug, panic, hung (a task that
- * nothing wakes while the module is loaded); none does nothing. On the debug
- * kernel also: stale (use after free), beyond (an array's end),
- * deadlock (a lock taken twice), asleep (with interrupts off), unfreed (memory
- * that nothing refers to), object (a timer freed while it runs).
+ * the rig can be seen to notice: warn, oops, bug, trap (a breakpoint that is
+ * nobody's), panic, hung (a task that nothing wakes while the module is loaded);
+ * none does nothing. On the debug kernel also: stale (use after free), beyond
+ * (an array's end), deadlock (a lock taken twice), asleep (with interrupts off),
+ * unfreed (memory that nothing refers to), object (a timer freed while it runs).
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -135,6 +135,8 @@ static int __init rig_splat_init(void)
 		return *nowhere;
 	else if (!strcmp(what, "bug"))
 		BUG();
+	else if (!strcmp(what, "trap"))
+		asm volatile("int3");
 	else if (!strcmp(what, "panic"))
 		panic("rig_splat");
 	else if (!strcmp(what, "hung"))

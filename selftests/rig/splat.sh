@@ -46,8 +46,10 @@ done
 splat 6.1 bug 'kernel BUG at'
 splat 6.1 panic 'Kernel panic'
 
-# The emulator's own fault, which would look like one of the kernel.
+# The emulator's own fault, which would look like one of the kernel; a breakpoint
+# that does stand there is one.
 for kernel in "${kernels[@]}"; do
+	splat "$kernel" trap '(int3: 0000|Fatal exception)'
 	out=$(tools/vm/run --kernel "$kernel" --name rig-splat -- "rmmod rig_int3 &&
 		! insmod build/kmod-$kernel/rig_int3.ko toggle_ms=3000 &&
 		dmesg | grep rig_int3:" 2>&1)
